@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define NUM_SLOTS 8
+/* Of one level, so many lines a second; what is beyond is counted in the next line that passes. */
+#define RATE_LINES 50
+
+static enum log_level threshold = LOG_INFO;
+static enum log_format form = LOG_KEY_VALUE;
+static atomic_ullong lines[LOG_DEBUG + 1];
+static atomic_ullong window[LOG_DEBUG + 1]; /* second << 20 | lines in it */
+static atomic_ullong dropped[LOG_DEBUG + 1];
+
+struct line {
+	char text[LOG_LINE_MAX];
+	size_t len;
+};
+
+void log_setup(enum log_level most, enum log_format format)
+{
+	threshold = most;
+	form = format;
+}
+
+static void add(struct line *l, const char *s, size_t n)
+{
+	size_t room = sizeof(l->text) - 2 - l->len; /* a quote or brace, and the newline */
+
+	n = n < room ? n : room;
+	memcpy(l->text + l->len, s, n);
+	l->len += n;
+}
+
+static void add_str(struct line *l, const char *s)
+{
+	add(l, s, strlen(s));
+}
+
+static void add_escaped(struct line *l, const char *s)
+{
+	add_str(l, "\"");
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+		char hex[8];
+
+		if (c < 0x20 || c == 0x7f) {
+			snprintf(hex, sizeof(hex), form == LOG_JSON ? "\\u%04x" : "\\x%02x", c);
+			add_str(l, hex);
+		} else {
+			if (c == '"' || c == '\\') {
+				add_str(l, "\\");
+			}
+			add(l, s, 1);
+		}
+	}
+	add_str(l, "\"");
+}
+
+static bool is_plain(const char *s)
+{
+	if (!*s) {
+		return false;
+	}
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= 0x20 || c == '"' || c == '=' || c == '\\' || c >= 0x7f) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void add_pair(struct line *l, const char *key, const char *value)
+{
+	if (form == LOG_JSON) {
+		add_str(l, l->len > 1 ? ",\"" : "\"");
+		add_str(l, key);
+		add_str(l, "\":");
+		add_escaped(l, value);
+		return;
+	}
+	add_str(l, l->len > 3 ? " " : "");
+	add_str(l, key);
+	add_str(l, "=");
+	if (is_plain(value)) {
+		add_str(l, value);
+	} else {
+		add_escaped(l, value);
+	}
+}
+
+/* True when this second still has room for a line of this level. */
+static bool within_rate(enum log_level level)
+{
+	unsigned long long second = clock_mono_us() / CLOCK_SECOND_US;
+	unsigned long long seen = atomic_load(&window[level]), next;
+
+	do {
+		next = (seen >> 20) == second ? seen + 1 : (second << 20) + 1;
+	} while (!atomic_compare_exchange_weak(&window[level], &seen, next));
+	if ((next & 0xfffff) > RATE_LINES) {
+		atomic_fetch_add(&dropped[level], 1);
+		return false;
+	}
+	return true;
+}
+
+void log_event(enum log_level level, const char *msg, ...)
+{
+	struct line l = {.len = 0};
+	unsigned long long lost;
+	const char *key;
+	va_list ap;
+
+	if (level > threshold || !within_rate(level)) {
+		return;
+	}
+	if (form == LOG_JSON) {
+		char now[CLOCK_TEXT_MAX];
+
+		clock_format(clock_wall_us(), now);
+		add_str(&l, "{");
+		add_pair(&l, "at", now);
+		add_pair(&l, "level", log_int(level));
+	} else {
+		l.len = (size_t)snprintf(l.text, sizeof(l.text), "<%d>", (int)level);
+	}
+	add_pair(&l, "msg", msg);
+	va_start(ap, msg);
+	while ((key = va_arg(ap, const char *)) != NULL) {
+		add_pair(&l, key, va_arg(ap, const char *));
+	}
+	va_end(ap);
+	lost = atomic_exchange(&dropped[level], 0);
+	if (lost) {
+		add_pair(&l, "suppressed_lines", log_int(lost));
+	}
+	if (form == LOG_JSON) {
+		l.text[l.len++] = '}';
+	}
+	l.text[l.len++] = '\n';
+	atomic_fetch_add(&lines[level], 1);
+	if (write(STDERR_FILENO, l.text, l.len) < 0) {
+		return; /* nowhere left to complain */
+	}
+}
+
+static char *num_slot(void)
+{
+	static _Thread_local char slots[NUM_SLOTS][32];
+	static _Thread_local unsigned next;
+
+	return slots[next++ % NUM_SLOTS];
+}
+
+const char *log_num(double v)
+{
+	char *s = num_slot();
+
+	snprintf(s, 32, "%.6g", v);
+	return s;
+}
+
+const char *log_int(unsigned long long v)
+{
+	char *s = num_slot();
+
+	snprintf(s, 32, "%llu", v);
+	return s;
+}
+
+unsigned long long log_lines(enum log_level level)
+{
+	return atomic_load(&lines[level]);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log lines on standard error: "<6>msg=started listen=127.0.0.1:8080". One write a line, so lines
+ * of several threads do not mix. Values are quoted when needed and control bytes escaped, so a
+ * client cannot forge a line. Only serve and programs log. Thread-safe. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
+enum log_format { LOG_KEY_VALUE, LOG_JSON };
+
+#define LOG_LINE_MAX 1024 /* longer lines are cut */
+
+/* Before any thread starts. */
+void log_setup(enum log_level most, enum log_format format);
+/* log_event(LOG_INFO, "recovered", "events", log_int(n), "seconds", log_num(s), NULL): a message,
+ * then pairs of key and value, all strings. At most 50 lines a second of each level are written;
+ * the next one says how many were not. */
+void log_event(enum log_level level, const char *msg, ...) __attribute__((sentinel));
+/* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
+const char *log_num(double v);
+const char *log_int(unsigned long long v);
+/* Lines written so far at this level. */
+unsigned long long log_lines(enum log_level level);
+
+#endif
