@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok gets rand srand random drand48
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok gets rand srand drand48
 #pragma GCC poison gmtime localtime asctime ctime mktemp tmpnam atoi atol atof
 
 #endif
