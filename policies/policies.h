@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every policy there is. A new one is a line here and a line in table.c. */
+#ifndef POLICIES_POLICIES_H
+#define POLICIES_POLICIES_H
+
+#include "core/policy.h"
+
+extern const struct policy_ops uniform_ops;
+
+/* All policies, ending with NULL, in the order of the manual. */
+extern const struct policy_ops *const policy_table[];
+
+/* NULL when there is no policy of that name. */
+const struct policy_ops *policy_find(const char *name);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "policies/policies.h"
+
+const struct policy_ops *const policy_table[] = {
+	&uniform_ops,
+	NULL,
+};
+
+const struct policy_ops *policy_find(const char *name)
+{
+	for (const struct policy_ops *const *p = policy_table; *p; p++) {
+		if (strcmp((*p)->name, name) == 0) {
+			return *p;
+		}
+	}
+	return NULL;
+}

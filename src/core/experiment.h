@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One experiment: arms, a policy's state, totals. Pure: no I/O, threads, clock or logging; one
+ * thread at a time. const is the witness: nothing but apply and reserve changes an experiment.
+ *
+ * To decide or to learn: experiment_reserve(), then a const function that fills in an event, then
+ * (once the event is queued) experiment_apply(). Recovery and replay only apply. */
+#ifndef CORE_EXPERIMENT_H
+#define CORE_EXPERIMENT_H
+
+#include "core/arm.h"
+#include "core/event.h"
+#include "core/history.h"
+#include "core/pending.h"
+
+#define PMF_MAX 1000   /* arms up to which ?include=pmf answers */
+#define SCAN_MAX 65536 /* eligible arms a decision may walk through */
+
+struct experiment;
+
+struct totals {
+	uint64_t decisions, open, voided, expired;
+	uint64_t learnt, recorded, late, held; /* rewards by what became of them */
+	uint64_t clipped;                      /* rewards outside [lo, hi] */
+};
+
+/* Borrowed strings; NULL or 0 when absent. */
+struct select_in {
+	const char *id;
+	uint64_t fingerprint;
+	const char *subject, *context;
+	const char *const *groups;
+	size_t ngroups;
+	const double *x;
+	size_t dim;
+	const char *const *eligible, *const *exclude;
+	size_t neligible, nexclude;
+	bool has_eligible; /* an empty list is not the same as none */
+	bool defer, want_pmf;
+};
+
+struct reward_in {
+	double reward;
+	const char *key;
+	uint64_t fingerprint;
+};
+
+/* RC_INVALID with pointers as in PUT /v1/experiments/{e}; `ops` must be the policy spec names. The
+ * state is that of after the creation event (seq 1). Copies what it keeps. */
+int experiment_new(const struct experiment_spec *spec, const struct policy_ops *ops,
+    uint64_t at_us, struct experiment **ret, struct errinfo *err);
+void experiment_free(struct experiment *e);
+
+/* Memory for `arms` more arms, so that apply cannot fail. */
+int experiment_reserve(struct experiment *e, size_t arms);
+/* The only mutation. ev->seq must be experiment_seq() + 1, except for EVENT_CREATE, which only
+ * experiment_new takes. RC_CORRUPT: a stored event does not fit, nothing changed; RC_MEMORY: only
+ * when not reserved. */
+int experiment_apply(struct experiment *e, const struct event *ev);
+
+/* Fill in the next event; the memory it points to comes from mem or the arguments. Errors name the
+ * field in err and leave ret_ev untouched. at is the wall clock. */
+int experiment_select(const struct experiment *e, const struct select_in *in, uint64_t at_us,
+    struct arena *mem, struct event *ret_ev, struct errinfo *err);
+/* d is the decision's event, p what became of it. *ret_status is set whenever 0 is returned;
+ * FEEDBACK_LATE and FEEDBACK_DUPLICATE come without an event: ret_ev->kind is 0. */
+int experiment_reward(const struct experiment *e, const struct event *d, const struct pending *p,
+    const struct reward_in *in, uint64_t at_us, struct event *ret_ev,
+    enum feedback_status *ret_status, struct errinfo *err);
+/* RC_EXISTS: already so, no event needed. RC_STATE: void, expired or not deferred. */
+int experiment_activate(const struct experiment *e, const struct event *d, const struct pending *p,
+    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+int experiment_void(const struct experiment *e, const struct event *d, const struct pending *p,
+    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+/* RC_EXISTS: not open, nothing to expire; RC_STATE: its window has not closed yet. */
+int experiment_expire(const struct experiment *e, const struct event *d, const struct pending *p,
+    uint64_t at_us, struct event *ret_ev);
+/* Arms to add; an id that is there is RC_CONFLICT. RC_LIMIT. */
+int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
+int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to,
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
+int experiment_change(const struct experiment *e, const struct settings *s, uint64_t at_us,
+    struct event *ret_ev, struct errinfo *err);
+
+/* Snapshot: everything but the name of the file it stands in. load refuses what save cannot have
+ * written (RC_CORRUPT) and newer versions (RC_VERSION); find gives the policy by name. */
+void experiment_save(const struct experiment *e, struct buf *out);
+int experiment_load(struct rd *in, const struct policy_ops *(*find)(const char *name),
+    struct experiment **ret);
+/* BLAKE2b of the saved bytes: equal digests, equal states. RC_MEMORY. */
+int experiment_digest(const struct experiment *e, unsigned char ret[16]);
+
+/* Views. Borrowed until the next apply. */
+const char *experiment_name(const struct experiment *e);
+uint64_t experiment_seq(const struct experiment *e); /* of the last applied event */
+uint64_t experiment_created_us(const struct experiment *e);
+uint64_t experiment_changed_seq(const struct experiment *e); /* last change of settings: the ETag */
+/* The decision up to which every window is known to have closed; expiry goes on after it. */
+uint64_t experiment_expired_ref(const struct experiment *e);
+const struct settings *experiment_settings(const struct experiment *e);
+const struct totals *experiment_totals(const struct experiment *e);
+const struct arms *experiment_arms(const struct experiment *e);
+const struct history *experiment_history(const struct experiment *e);
+const struct policy_ops *experiment_policy(const struct experiment *e);
+const void *experiment_params(const struct experiment *e);
+void experiment_describe(const struct experiment *e, uint32_t slot, struct arm_view *ret);
+/* Fills in everything but arms and params, which the views above give. */
+void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret);
+size_t experiment_bytes(const struct experiment *e); /* memory it takes, about */
+/* "d:<seq>-<check>": the id of a decision whose caller chose none. */
+#define DECISION_ID_MAX 40
+const char *experiment_decision_id(const struct experiment *e, const struct event *d,
+    char scratch[DECISION_ID_MAX]);
+/* The seq in such an id; 0 when it is not one of this experiment. */
+uint64_t experiment_decision_seq(const struct experiment *e, const char *id);
+bool decision_id_is_made(const char *id); /* has that form: refused from callers */
+
+#endif

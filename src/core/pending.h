@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has happened to one decision so far: the fold of the events that refer to it. Small and
+ * plain, so that a cache holds the recent ones and the log gives back all others. */
+#ifndef CORE_PENDING_H
+#define CORE_PENDING_H
+
+#include "core/event.h"
+
+enum pending_flag {
+	PENDING_DEFERRED = 1,
+	PENDING_ACTIVATED = 2,
+	PENDING_VOID = 4,
+	PENDING_LEARNT = 8,
+	PENDING_EXPIRED = 16,
+	PENDING_LOST = 32, /* the policy was told that no reward will come */
+};
+
+struct pending {
+	unsigned flags;
+	uint32_t rewards; /* that count towards the aggregate */
+	double held;      /* the aggregate of those, clipped */
+};
+
+void pending_start(struct pending *p, const struct event_decision *d);
+/* Folds in a feedback event whose ref is this decision. */
+void pending_apply(struct pending *p, const struct event *ev, enum aggregate rule);
+bool pending_is_open(const struct pending *p);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an experiment is told when it is created, and what may change later. Plain data, borrowed
+ * pointers; shared by the creation event, the JSON form and the experiment itself. */
+#ifndef CORE_SPEC_H
+#define CORE_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define ID_MAX 128             /* ids of experiments, arms, subjects, groups, decisions, keys */
+#define LABEL_MAX 256          /* bytes of UTF-8 */
+#define ARMS_MAX 1048576       /* slots of one experiment, retired ones included */
+#define DIM_MAX 1024           /* entries of a context vector */
+#define GROUPS_MAX 32          /* groups of one decision */
+#define CONTEXT_TEXT_MAX 8192  /* bytes of a logged context */
+
+enum goal { GOAL_MAXIMISE, GOAL_MINIMISE };
+enum late_rule { LATE_RECORD, LATE_LEARN, LATE_DROP };
+enum aggregate { AGGREGATE_FIRST, AGGREGATE_LAST, AGGREGATE_SUM, AGGREGATE_MAX };
+enum run_state { RUN_RUNNING, RUN_PAUSED, RUN_ARCHIVED };
+
+/* Their names in JSON, in the order of the enums, ending with NULL. */
+extern const char *const goal_names[], *const late_rule_names[], *const aggregate_names[],
+    *const run_state_names[], *const arm_state_names[];
+
+/* What PATCH may change. */
+struct settings {
+	double floor;       /* [0, 1) */
+	uint64_t window_us; /* 0: a decision stays open for ever */
+	bool has_fallback;  /* reward.default is a number */
+	double fallback;    /* learnt when the window closes without a reward */
+	enum late_rule late;
+	enum aggregate aggregate;
+	enum run_state state;
+	const char *label; /* "" when none */
+};
+
+struct spec_param {
+	const char *name;
+	const char *text; /* a choice; NULL: the number */
+	double number;    /* bool: 0 or 1 */
+};
+
+struct spec_arm {
+	const char *id, *label; /* label "" when none */
+};
+
+struct experiment_spec {
+	const char *name;
+	const char *policy;
+	const struct spec_param *params; /* those given; the others have their defaults */
+	size_t nparams;
+	const struct spec_arm *arms;
+	size_t narms;
+	uint32_t slots; /* arms answered per decision */
+	uint64_t seed;
+	double lo, hi; /* of a reward, or of a cost */
+	enum goal goal;
+	const char *const *features; /* declared context, in order of x; may be NULL */
+	size_t nfeatures;
+	struct settings settings;
+};
+
+/* 1-128 of A-Z a-z 0-9 . _ : - */
+bool id_is_valid(const char *id);
+/* Bounds and combinations of everything but the policy. RC_INVALID or RC_LIMIT, pointer set. */
+int spec_check(const struct experiment_spec *spec, struct errinfo *err);
+int settings_check(const struct settings *s, double lo, double hi, struct errinfo *err);
+
+#endif
