@@ -11,7 +11,7 @@
 #include "core/spec.h"
 
 #define EVENT_VERSION 1
-#define EVENT_BYTES_MAX (64u << 20) /* of one encoded event: a creation with all its arms */
+#define EVENT_BYTES_MAX (8u << 20) /* of one encoded event: a creation with all its arms */
 
 enum event_kind {
 	EVENT_CREATE = 1,
@@ -84,7 +84,9 @@ struct event_feedback {
 	unsigned flags;
 	enum feedback_status status; /* rewards only */
 	double reward;               /* as sent; rewards only */
-	double learn;                /* clipped, in the caller's direction; with FEEDBACK_LEARN */
+	/* In the caller's direction, clipped: with FEEDBACK_LEARN what is learnt, with
+	 * FEEDBACK_PENDING the aggregate held from here on. Else 0. */
+	double learn;
 	const char *key;             /* NULL when none */
 	uint64_t fingerprint;        /* of the request; 0 without key */
 };

@@ -55,9 +55,10 @@ struct experiment_spec {
 	size_t nparams;
 	const struct spec_arm *arms;
 	size_t narms;
-	uint32_t slots; /* arms answered per decision */
+	uint32_t slots; /* arms answered per decision; 1 unless the policy gives slates */
 	uint64_t seed;
-	double lo, hi; /* of a reward, or of a cost */
+	uint64_t fingerprint; /* of the request, to tell a retry from another body */
+	double lo, hi;        /* of a reward, or of a cost */
 	enum goal goal;
 	const char *const *features; /* declared context, in order of x; may be NULL */
 	size_t nfeatures;

@@ -96,8 +96,7 @@ int store_read_event(struct store_reader *r, uint32_t experiment, uint64_t seq, 
     struct event *ret, struct errinfo *err);
 /* A decision and what became of it: its event and the fold of all that refer to it. */
 int store_read_pending(struct store_reader *r, uint32_t experiment, uint64_t seq,
-    enum aggregate rule, struct arena *mem, struct event *ret, struct pending *ret_pending,
-    struct errinfo *err);
+    struct arena *mem, struct event *ret, struct pending *ret_pending, struct errinfo *err);
 /* The seq of the decision with this id / of the reward with this key, bytes compared; RC_NOT_FOUND. */
 int store_find_decision(struct store_reader *r, uint32_t experiment, const char *id,
     struct arena *mem, uint64_t *ret_seq, struct errinfo *err);
