@@ -19,8 +19,9 @@
 #include "base/log.h"
 #include "serve/http_impl.h"
 
-/* Half of it is the most a head may take. */
-#define CONNECTION_MEMORY (32 * 1024)
+/* The most a head may take. The library zeroes all of it after each request, so it is not larger.
+ */
+#define CONNECTION_MEMORY (16 * 1024)
 /* While tickets are awaited the library cannot say whether it has more to do: look again soon. */
 #define HELD_POLL_MS 1
 #define SWEEP_MIN_MS 10
@@ -124,6 +125,7 @@ int http_new(const struct http_options *o, const struct http_app *app, struct ht
 	h->listen_fd = o->listen_fd;
 	h->sweep_us = sweep_ms(o) * UINT64_C(1000);
 	h->round_us = clock_mono_us();
+	h->check_lines = !strcmp(MHD_get_version(), "0.9.75"); /* later ones refuse by themselves */
 	hash_random(&h->id_base, sizeof(h->id_base));
 	signal(SIGPIPE, SIG_IGN);
 	h->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

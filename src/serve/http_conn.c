@@ -42,7 +42,7 @@ static bool add_headers(
 		ok &=
 		    MHD_add_response_header(r, rs->header[i].name, rs->header[i].value) == MHD_YES;
 	}
-	if (close_after || c->http->draining) {
+	if (close_after) {
 		ok &= MHD_add_response_header(r, "Connection", "close") == MHD_YES;
 	}
 	return ok;
@@ -77,6 +77,9 @@ static enum MHD_Result send_reply(struct http_conn *c, struct MHD_Response *r)
 {
 	enum MHD_Result ok;
 
+	if (c->http->draining) {
+		MHD_add_response_header(r, "Connection", "close");
+	}
 	enter(c, HTTP_REPLYING);
 	c->http->moved = true;
 	ok = MHD_queue_response(c->mhd, (unsigned)c->status, r);
@@ -298,6 +301,7 @@ void *http_conn_target(void *cls, const char *uri, struct MHD_Connection *mhd)
 	(void)cls;
 	if (c) {
 		c->target = (char *)(uintptr_t)uri;
+		c->target_end = uri ? (uintptr_t)uri + strlen(uri) + 1 : 0;
 		c->rq.mono_us = c->http->round_us;
 		if (c->phase == HTTP_IDLE) {
 			enter(c, HTTP_READING);

@@ -160,6 +160,31 @@ static void take_arg(
 	rq->args[rq->nargs++].value = value ? value : "";
 }
 
+/* In the library's buffer a head is still what was sent, line after line, each end overwritten with
+ * zeroes. When one header does not begin where the one before it ended, something stood between
+ * that the library took for no header or for part of one: a folded line (whose text 0.9.75 adds to
+ * the name), a zero byte, a bare line feed, an empty name. */
+static void follow_line(
+    struct http_conn *c, const char *name, size_t name_len, const char *value, size_t len)
+{
+	uintptr_t at = (uintptr_t)name;
+
+	if (c->head.at && c->head.at != at) {
+		c->head.wrong = "the head is not made of plain lines that end in CR LF";
+	}
+	if (!c->head.at || !value) {
+		return;
+	}
+	at += name_len + 1;
+	while (at < (uintptr_t)value && (*(const char *)at == ' ' || *(const char *)at == '\t')) {
+		at++;
+	}
+	if (at != (uintptr_t)value) {
+		c->head.wrong = "a header is folded over lines";
+	}
+	c->head.at = (uintptr_t)value + len + 2;
+}
+
 static enum MHD_Result take(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
     const char *value, size_t len)
 {
@@ -169,6 +194,7 @@ static enum MHD_Result take(void *cls, enum MHD_ValueKind kind, const char *name
 		take_arg(c, name, name_len, value, len);
 		return MHD_YES;
 	}
+	follow_line(c, name, name_len, value, len);
 	if (!is_token(name, name_len)) {
 		c->head.wrong = "a header name is not a token";
 		return MHD_YES;
@@ -233,6 +259,14 @@ static const char *check(const struct http_conn *c, const char *version)
 	return NULL;
 }
 
+static uintptr_t end_of_head(const struct http_conn *c)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	return info ? (uintptr_t)c->rq.method + info->header_size : 0;
+}
+
 void http_framing_read(
     struct http_conn *c, const char *url, const char *method, const char *version)
 {
@@ -244,7 +278,16 @@ void http_framing_read(
 	c->rq.path = path_of(url);
 	c->rq.body = "";
 	c->rq.body_len = 0;
+	if (c->http->check_lines) {
+		c->head.at = (uintptr_t)version + strlen(version) + 2;
+		if (c->target_end != (uintptr_t)version) {
+			c->head.wrong = "the target contains a zero byte";
+		}
+	}
 	MHD_get_connection_values_n(c->mhd, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, take, c);
+	if (c->head.at && !c->head.wrong && c->head.at + 2 != end_of_head(c)) {
+		c->head.wrong = "the head does not end in plain lines";
+	}
 	if (!c->rq.request_id[0]) {
 		make_request_id(c);
 	}

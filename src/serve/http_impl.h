@@ -29,6 +29,7 @@ enum http_phase {
 struct http_head {
 	const char *wrong; /* the first thing that is; NULL when sound */
 	const char *encoding;
+	uintptr_t at; /* where the next line has to begin; 0: not checked */
 	uint64_t length;
 	unsigned hosts, lengths, encodings, request_ids;
 	bool expects; /* 100-continue */
@@ -47,8 +48,9 @@ struct http_conn {
 	int fd;
 	bool suspended, gone;
 
-	bool begun; /* the head was checked */
-	char *target;
+	bool begun;           /* the head was checked */
+	char *target;         /* as sent, while it is being parsed */
+	uintptr_t target_end; /* where the version has to begin */
 	struct http_head head;
 	struct http_request rq;
 	char *body;
@@ -75,6 +77,7 @@ struct http {
 	atomic_bool stop, asleep;
 	atomic_uint wakes, open, turns;
 
+	bool check_lines; /* the library lays a head out as http_framing.c knows it */
 	struct http_conn *conns, *waiting;
 	unsigned held;    /* connections that wait for a ticket */
 	uint64_t durable; /* as the application said when the round began */
