@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
+#include "json/bind.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 #define SMALL_BODY ((size_t)64 << 10)
@@ -74,7 +74,7 @@ static bool path_fits(const char *template, const char *path, char param[2][ID_M
 
 	while (*template) {
 		if (*template != '{') {
-			if (*template++ != *path++) {
+			if (*template ++ != *path++) {
 				return false;
 			}
 			continue;
@@ -108,7 +108,8 @@ static const struct route *route_find(
 		if (strcmp(routes[i].info.method, method) == 0) {
 			return &routes[i];
 		}
-		n += (size_t)snprintf(allow + n, 64 - n, "%s%s", n ? ", " : "", routes[i].info.method);
+		n += (size_t)snprintf(
+		    allow + n, 64 - n, "%s%s", n ? ", " : "", routes[i].info.method);
 	}
 	return NULL;
 }
@@ -137,14 +138,16 @@ static bool range_accepts(const char *range, size_t n, const char *type)
 	if (q && (size_t)(q - range) < n) {
 		const char *zero = strstr(q, "q=0");
 
-		if (zero && (size_t)(zero - range) < n && strcspn(zero + 3, "123456789") >= strcspn(zero + 3, ",")) {
+		if (zero && (size_t)(zero - range) < n &&
+		    strcspn(zero + 3, "123456789") >= strcspn(zero + 3, ",")) {
 			return false;
 		}
 	}
 	if (len == 3 && strncmp(range, "*/*", 3) == 0) {
 		return true;
 	}
-	if (len == slash + 2 && strncasecmp(range, type, slash + 1) == 0 && range[slash + 1] == '*') {
+	if (len == slash + 2 && strncasecmp(range, type, slash + 1) == 0 &&
+	    range[slash + 1] == '*') {
 		return true;
 	}
 	return len == strlen(type) && strncasecmp(range, type, len) == 0;
@@ -183,9 +186,10 @@ static int check_media(struct api_call *c, const struct route *r)
 		    "Content-Type must be application/json%s",
 		    r->takes == MEDIA_BATCH   ? " or application/x-ndjson"
 		    : r->takes == MEDIA_PATCH ? " or application/merge-patch+json"
-		                              : "");
+					      : "");
 	}
-	if (!accepts(accept, r->gives) && !(r->takes == MEDIA_BATCH && accepts(accept, NDJSON_TYPE))) {
+	if (!accepts(accept, r->gives) &&
+	    !(r->takes == MEDIA_BATCH && accepts(accept, NDJSON_TYPE))) {
 		return err_set(
 		    &c->err, RC_INVALID, "not_acceptable", "", "this route answers %s", r->gives);
 	}
@@ -208,7 +212,8 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 	common_headers(rs);
 	rs->route = r ? r->info.path : "";
 	if (!r && allow[0]) {
-		rc = err_set(&c.err, RC_INVALID, "method_not_allowed", "", "%s takes %s", rq->path, allow);
+		rc = err_set(
+		    &c.err, RC_INVALID, "method_not_allowed", "", "%s takes %s", rq->path, allow);
 		http_response_header(rs, "Allow", "%s", allow);
 	} else if (!r) {
 		rc = err_set(&c.err, RC_NOT_FOUND, "unknown_route", "", "no route has this path");
@@ -218,8 +223,8 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 	}
 	if (rc) {
 		if (!c.err.rc) {
-			err_set(&c.err, rc, rc == RC_MEMORY ? "out_of_memory" : "internal", "", "%s",
-			    err_name(rc));
+			err_set(&c.err, rc, rc == RC_MEMORY ? "out_of_memory" : "internal", "",
+			    "%s", err_name(rc));
 		}
 		free(rs->body);
 		rs->body = NULL;

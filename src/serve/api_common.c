@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
+#include "json/bind.h"
 
 int api_out_of_memory(struct api_call *c)
 {
@@ -56,8 +56,8 @@ int api_arg_u64(struct api_call *c, const char *name, uint64_t dflt, uint64_t *r
 	errno = 0;
 	v = strtoull(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno) {
-		return err_set(&c->err, RC_INVALID, "bad_parameter", name, "%s must be a whole number",
-		    name);
+		return err_set(
+		    &c->err, RC_INVALID, "bad_parameter", name, "%s must be a whole number", name);
 	}
 	*ret = v;
 	return 0;
@@ -69,8 +69,8 @@ int api_limit(struct api_call *c, size_t *ret)
 	int rc = api_arg_u64(c, "limit", API_PAGE_DEFAULT, &limit);
 
 	if (rc == 0 && (limit < 1 || limit > API_PAGE_MAX)) {
-		return err_set(&c->err, RC_INVALID, "bad_parameter", "limit", "limit must lie in 1..%d",
-		    API_PAGE_MAX);
+		return err_set(&c->err, RC_INVALID, "bad_parameter", "limit",
+		    "limit must lie in 1..%d", API_PAGE_MAX);
 	}
 	*ret = (size_t)limit;
 	return rc;
@@ -104,8 +104,8 @@ int api_send_page(struct api_call *c, json_t *items, const char *cursor)
 		return api_out_of_memory(c);
 	}
 	if (cursor) {
-		http_response_header(c->rs, "Link", "<%s?cursor=%s&limit=%zu>; rel=\"next\"", c->rq->path,
-		    cursor, json_array_size(items));
+		http_response_header(c->rs, "Link", "<%s?cursor=%s&limit=%zu>; rel=\"next\"",
+		    c->rq->path, cursor, json_array_size(items));
 	}
 	return api_send(c, 200, page);
 }
@@ -120,9 +120,36 @@ size_t api_policy_index(const struct policy_ops *ops)
 	return i;
 }
 
+/* The header is an alias for the member; both and unlike is refused. */
+int api_alias_key(struct api_call *c, const char **member, const char *field, struct errinfo *err)
+{
+	const char *header = c->rq->field[HTTP_IDEMPOTENCY_KEY];
+	size_t n = header ? strlen(header) : 0;
+	char *bare;
+
+	if (!header) {
+		return 0;
+	}
+	if (n >= 2 && header[0] == '"' && header[n - 1] == '"') {
+		header++;
+		n -= 2;
+	}
+	bare = arena_text(&c->a->mem, header, n);
+	if (!bare) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	if (!id_is_valid(bare) || (*member && strcmp(*member, bare) != 0)) {
+		return err_set(err, RC_INVALID, "bad_parameter", field,
+		    "Idempotency-Key is not a valid id, or not the same as the member");
+	}
+	*member = bare;
+	return 0;
+}
+
 static void etag_text(struct engine_item *it, const struct experiment *e, char ret[48])
 {
-	snprintf(ret, 48, "\"%" PRIu32 "-%" PRIu64 "\"", engine_number(it), experiment_changed_seq(e));
+	snprintf(
+	    ret, 48, "\"%" PRIu32 "-%" PRIu64 "\"", engine_number(it), experiment_changed_seq(e));
 }
 
 void api_etag(struct api_call *c, struct engine_item *it, const struct experiment *e)
@@ -146,8 +173,8 @@ int api_if_match(struct api_call *c, struct engine_item *it, const struct experi
 
 	etag_text(it, e, tag);
 	if (list && !tag_listed(list, tag)) {
-		return err_set(&c->err, RC_CONFLICT, "precondition_failed", "", "the revision is now %s",
-		    tag);
+		return err_set(
+		    &c->err, RC_CONFLICT, "precondition_failed", "", "the revision is now %s", tag);
 	}
 	return 0;
 }
