@@ -31,7 +31,7 @@ const struct param_desc config_table[] = {
 	CHOICE(log_level, levels, 3, "the least urgent lines written"),
 	CHOICE(log_format, formats, 0, "form of the log lines"),
 	INT(decision_cache, MIB, 64 * GIB, 64 * MIB, "bytes of recent decisions held in memory"),
-	INT(queue, MIB, GIB, 16 * MIB, "bytes of events that may wait for the disk"),
+	INT(queue, 16 * MIB, GIB, 16 * MIB, "bytes of events that may wait for the disk"),
 	INT(disk_floor, 0, 1024 * GIB, 64 * MIB, "free bytes below which nothing is written"),
 	INT(experiments, 1, 10000000, 1000000, "most experiments"),
 	INT(snapshot_events, 1, 1e9, 20000, "events of an experiment after which its state is saved"),
