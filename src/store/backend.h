@@ -18,7 +18,7 @@ struct store_record {
 	uint32_t experiment;
 	uint64_t seq; /* 1 to STORE_SEQ_MAX */
 	const void *body;
-	size_t len; /* at least 1 */
+	size_t len;          /* at least 1 */
 	const int64_t *keys; /* by which the event is found again; see store.h */
 	size_t nkeys;
 };
@@ -47,8 +47,8 @@ typedef int store_tail_fn(void *arg, uint32_t experiment, uint64_t last_seq);
 struct store_ops {
 	const char *name;
 	/* `where` is a state directory, borrowed for the call. A handle that may write is the only
-	 * one: RC_BUSY. A read-only handle never writes, locks or checkpoints. RC_NOT_FOUND (read-only:
-	 * nothing there yet), RC_VERSION, RC_CORRUPT, RC_IO; err says why. */
+	 * one: RC_BUSY. A read-only handle never writes, locks or checkpoints. RC_NOT_FOUND
+	 * (read-only: nothing there yet), RC_VERSION, RC_CORRUPT, RC_IO; err says why. */
 	int (*open)(const char *where, bool readonly, void **ret_db, struct errinfo *err);
 	void (*close)(void *db); /* NULL is fine */
 	/* Why the last call failed, in words. */
@@ -61,7 +61,8 @@ struct store_ops {
 	int (*put_event)(void *db, const struct store_record *r); /* RC_CONFLICT: key is taken */
 	int (*put_snapshot)(void *db, const struct store_snapshot *s); /* keeps the two newest */
 	int (*put_info)(void *db, const char *name, const void *p, size_t n);
-	/* At most about `limit` rows of what is kept of it, its last event last; 1: there is more. */
+	/* At most about `limit` rows of what is kept of it, its last event last; 1: there is more.
+	 */
 	int (*erase)(void *db, uint32_t experiment, size_t limit);
 	int (*maintain)(void *db); /* between transactions: checkpoint when due */
 
@@ -69,7 +70,8 @@ struct store_ops {
 	int (*events)(void *db, uint32_t experiment, uint64_t after, uint64_t upto, size_t limit,
 	    store_event_fn *fn, void *arg);
 	/* Keys in [lo, hi], ascending by (key, seq). */
-	int (*keys)(void *db, uint32_t experiment, int64_t lo, int64_t hi, store_key_fn *fn, void *arg);
+	int (*keys)(
+	    void *db, uint32_t experiment, int64_t lo, int64_t hi, store_key_fn *fn, void *arg);
 	/* By experiment, the newest first; experiment 0: of all. */
 	int (*snapshots)(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg);
 	int (*last_seq)(void *db, uint32_t experiment, uint64_t *ret_seq); /* 0 when none */

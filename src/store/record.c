@@ -61,8 +61,8 @@ int64_t record_key(const unsigned char key[HASH_KEY_BYTES], char kind, const cha
 	return (int64_t)(hash_keyed(key, text, n + 1) | (UINT64_C(1) << 63));
 }
 
-size_t record_keys(const unsigned char key[HASH_KEY_BYTES], const struct event *ev,
-    int64_t ret[RECORD_KEYS_MAX])
+size_t record_keys(
+    const unsigned char key[HASH_KEY_BYTES], const struct event *ev, int64_t ret[RECORD_KEYS_MAX])
 {
 	size_t n = 0;
 
@@ -103,7 +103,7 @@ int record_log_put(const struct store_ops *ops, void *db, const struct record_lo
 
 	memcpy(row, log->key, HASH_KEY_BYTES);
 	put_u64(row + HASH_KEY_BYTES, log->events);
-	record_put_crc(row + LOG_BYTES - RECORD_CRC_BYTES,
-	    hash_crc32(0, row, LOG_BYTES - RECORD_CRC_BYTES));
+	record_put_crc(
+	    row + LOG_BYTES - RECORD_CRC_BYTES, hash_crc32(0, row, LOG_BYTES - RECORD_CRC_BYTES));
 	return ops->put_info(db, LOG_ROW, row, sizeof(row));
 }

@@ -11,7 +11,8 @@
 #define RECORD_KEYS_MAX 2  /* of one event */
 
 uint32_t record_crc_event(uint32_t experiment, uint64_t seq, const void *body, size_t len);
-uint32_t record_crc_snapshot(const struct store_snapshot *s, size_t len); /* of its first len bytes */
+uint32_t record_crc_snapshot(
+    const struct store_snapshot *s, size_t len); /* of its first len bytes */
 void record_put_crc(void *at, uint32_t crc);
 bool record_crc_is(const void *at, uint32_t crc);
 
@@ -20,8 +21,8 @@ bool record_crc_is(const void *at, uint32_t crc);
 #define RECORD_REWARD 'r'
 int64_t record_key(const unsigned char key[HASH_KEY_BYTES], char kind, const char *name);
 /* The keys of an event; returns how many. */
-size_t record_keys(const unsigned char key[HASH_KEY_BYTES], const struct event *ev,
-    int64_t ret[RECORD_KEYS_MAX]);
+size_t record_keys(
+    const unsigned char key[HASH_KEY_BYTES], const struct event *ev, int64_t ret[RECORD_KEYS_MAX]);
 
 /* The row "log": written by every commit. */
 struct record_log {

@@ -148,8 +148,8 @@ static int maintain(void *db)
 		return 0;
 	}
 	d->checkpointed_at = d->wal_pages;
-	return sqlite_db_rc(sqlite3_wal_checkpoint_v2(
-	    d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+	return sqlite_db_rc(
+	    sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 }
 
 /* The column's bytes; a NULL of SQLite's may be an allocation that failed. */
@@ -291,7 +291,8 @@ static int tails(void *db, store_tail_fn *fn, void *arg)
 			seq = (uint64_t)sqlite3_column_int64(st, 1);
 		}
 		sqlite3_reset(st);
-		rc = sqlite_rc == SQLITE_ROW ? fn(arg, (uint32_t)below, seq) : sqlite_db_rc(sqlite_rc);
+		rc = sqlite_rc == SQLITE_ROW ? fn(arg, (uint32_t)below, seq)
+					     : sqlite_db_rc(sqlite_rc);
 	} while (sqlite_rc == SQLITE_ROW && rc == 0);
 	return rc == 1 ? 0 : rc;
 }

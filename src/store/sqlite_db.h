@@ -38,11 +38,11 @@ struct sqlite_db {
 	sqlite3_stmt *st[STATEMENTS];
 	bool readonly;
 	int lock_fd;
-	char *path;                 /* of state.db */
+	char *path; /* of state.db */
 	unsigned page_bytes;
-	uint64_t wal_pages;         /* after the last commit */
-	uint64_t checkpoint_at;     /* wal_pages at which the next checkpoint is due */
-	uint64_t checkpointed_at;   /* wal_pages when the last one was made */
+	uint64_t wal_pages;       /* after the last commit */
+	uint64_t checkpoint_at;   /* wal_pages at which the next checkpoint is due */
+	uint64_t checkpointed_at; /* wal_pages when the last one was made */
 };
 
 int sqlite_db_open(const char *where, bool readonly, void **ret_db, struct errinfo *err);

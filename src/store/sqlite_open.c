@@ -59,8 +59,9 @@ static const char *const sql[STATEMENTS] = {
     [GET_SNAPSHOTS] = "SELECT experiment, seq, cursor, body FROM snapshot WHERE experiment BETWEEN "
 		      "?1 AND ?2 ORDER BY experiment, seq DESC",
     [GET_LAST_SEQ] = "SELECT seq FROM event WHERE experiment = ?1 ORDER BY seq DESC LIMIT 1",
-    [GET_TAIL] = "SELECT experiment, seq FROM event WHERE experiment < ?1 ORDER BY experiment DESC, "
-		 "seq DESC LIMIT 1",
+    [GET_TAIL] =
+	"SELECT experiment, seq FROM event WHERE experiment < ?1 ORDER BY experiment DESC, "
+	"seq DESC LIMIT 1",
     [GET_INFO] = "SELECT value FROM info WHERE name = ?1",
 };
 
@@ -118,7 +119,8 @@ static int lock_directory(struct sqlite_db *d, const char *where, struct errinfo
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0) {
 		n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 		if (ftruncate(d->lock_fd, 0) || pwrite(d->lock_fd, pid, (size_t)n, 0) != n) {
-			return err_set(err, RC_IO, "storage", path, "cannot write: %s", strerror(errno));
+			return err_set(
+			    err, RC_IO, "storage", path, "cannot write: %s", strerror(errno));
 		}
 		return 0;
 	}
@@ -266,10 +268,11 @@ static int bring_up(struct sqlite_db *d, const char *where, struct errinfo *err)
 		return rc;
 	}
 	if (d->readonly && version < SCHEMA_VERSION) {
-		return version ? err_set(err, RC_VERSION, "storage", d->path,
-				     "schema %d is older than this program's %d: start banditd once",
-				     version, SCHEMA_VERSION)
-			       : err_set(err, RC_NOT_FOUND, "storage", d->path, "nothing there yet");
+		return version
+			   ? err_set(err, RC_VERSION, "storage", d->path,
+				 "schema %d is older than this program's %d: start banditd once",
+				 version, SCHEMA_VERSION)
+			   : err_set(err, RC_NOT_FOUND, "storage", d->path, "nothing there yet");
 	}
 	for (bool fresh = version == 0; version < SCHEMA_VERSION; fresh = false) {
 		rc = migrate(d, ++version, err);
