@@ -296,6 +296,18 @@ static bool app_failed(void *arg)
 	return store_failed(engine_store(a->o.engine));
 }
 
+/* What one round brings shares a commit. */
+static void app_round(void *arg, bool begins)
+{
+	struct api *a = arg;
+
+	if (begins) {
+		store_cork(engine_store(a->o.engine));
+	} else {
+		store_uncork(engine_store(a->o.engine));
+	}
+}
+
 void api_app(struct api *a, struct http_app *ret)
 {
 	*ret = (struct http_app){.arg = a,
@@ -305,7 +317,8 @@ void api_app(struct api *a, struct http_app *ret)
 	    .done = app_done,
 	    .refused = app_refused,
 	    .durable = app_durable,
-	    .failed = app_failed};
+	    .failed = app_failed,
+	    .round = app_round};
 }
 
 /* ---- birth and death ---- */
