@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/bind.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "core/spec.h"
 
 #define POINTER_MAX 160
+#define NAME_SHOWN 64 /* bytes of a member's name in a pointer */
 #define DUMP_MAX ((size_t)8 << 20)
 
 /* Nesting outside strings, before a parser that recurses sees the text. */
@@ -139,16 +139,26 @@ int bind_ids(const json_t *a, size_t max, const char *pointer, struct arena *mem
 	return 0;
 }
 
+int bind_check_number(const json_t *v, const char *pointer, struct errinfo *err)
+{
+	if (!json_is_number(v)) {
+		return wrong_type(v, pointer, "a number", err);
+	}
+	if (json_is_integer(v) && (json_integer_value(v) > JSON_EXACT_INT ||
+				      json_integer_value(v) < -JSON_EXACT_INT)) {
+		return err_set(err, RC_INVALID, "out_of_range", pointer, "integers stop at 2^53");
+	}
+	return 0;
+}
+
 static int get_number(const json_t *v, const struct bind_field *f, const char *pointer, double *ret,
     struct errinfo *err)
 {
 	double x = json_number_value(v);
+	int rc = bind_check_number(v, pointer, err);
 
-	if (!json_is_number(v)) {
-		return wrong_type(v, pointer, "a number", err);
-	}
-	if (json_is_integer(v) && fabs(x) > JSON_EXACT_MAX) {
-		return err_set(err, RC_INVALID, "out_of_range", pointer, "integers stop at 2^53");
+	if (rc) {
+		return rc;
 	}
 	if (!(x >= f->min && x <= f->max)) {
 		return err_set(err, RC_INVALID, "out_of_range", pointer,
@@ -262,6 +272,24 @@ static int check_required(
 	return 0;
 }
 
+/* pointer "/" name, with '~' and '/' of the name escaped (RFC 6901), its first bytes when it is long.
+ */
+static void member_pointer(const char *pointer, const char *name, char ret[POINTER_MAX])
+{
+	int n = snprintf(ret, POINTER_MAX, "%s/", pointer);
+	size_t at = (size_t)n < POINTER_MAX ? (size_t)n : POINTER_MAX - 1;
+
+	for (size_t i = 0; name[i] && i < NAME_SHOWN && at + 2 < POINTER_MAX; i++) {
+		if (name[i] == '~' || name[i] == '/') {
+			ret[at++] = '~';
+			ret[at++] = name[i] == '~' ? '0' : '1';
+		} else {
+			ret[at++] = name[i];
+		}
+	}
+	ret[at] = '\0';
+}
+
 int bind_object(const json_t *o, const struct bind_field *table, const char *pointer,
     struct arena *mem, void *base, struct errinfo *err)
 {
@@ -280,7 +308,7 @@ int bind_object(const json_t *o, const struct bind_field *table, const char *poi
 		if (f && (f->flags & BIND_NULL) && json_is_null(v)) {
 			continue;
 		}
-		snprintf(where, sizeof(where), "%s/%.64s", pointer, name);
+		member_pointer(pointer, name, where);
 		if (!f) {
 			return err_set(err, RC_INVALID, "unknown_field", where,
 			    "no field is called %.64s", name);

@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 #define JSON_DEPTH_MAX 32
-#define JSON_EXACT_MAX 9007199254740992.0 /* 2^53: beyond it a reader may see another integer */
+#define JSON_EXACT_INT (INT64_C(1) << 53) /* beyond it a reader may see another integer */
 
 /* n bytes that need not end in NUL. "invalid_json" with line and column, "duplicate_field". */
 int json_parse(const char *text, size_t n, json_t **ret, struct errinfo *err);
@@ -53,6 +53,8 @@ int bind_object(const json_t *o, const struct bind_field *table, const char *poi
 /* A list of ids at pointer. */
 int bind_ids(const json_t *a, size_t max, const char *pointer, struct arena *mem,
     struct bind_ids *ret, struct errinfo *err);
+/* A number that every reader sees alike: "wrong_type", or "out_of_range" beyond 2^53. */
+int bind_check_number(const json_t *v, const char *pointer, struct errinfo *err);
 /* The English name of a JSON type, for messages. */
 const char *bind_type_name(const json_t *v);
 /* Compact, 17 digits, keys in order of insertion; copied into mem. NULL when too long or no memory.

@@ -41,6 +41,7 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 	double *x = arena_array(mem, spec->nfeatures, sizeof(*x));
 	size_t n = json_is_array(v) ? json_array_size(v) : json_object_size(v);
 	char where[160];
+	int rc;
 
 	if (!x) {
 		return no_memory(err);
@@ -53,10 +54,18 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		const json_t *f =
 		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
 
-		if (!json_is_number(f)) {
+		if (json_is_array(v)) {
+			snprintf(where, sizeof(where), "/context/%zu", i);
+		} else {
 			snprintf(where, sizeof(where), "/context/%s", spec->features[i]);
-			return err_set(err, RC_INVALID, f ? "wrong_type" : "missing_field", where,
-			    "feature %s must be a number", spec->features[i]);
+		}
+		if (!f) {
+			return err_set(err, RC_INVALID, "missing_field", where,
+			    "feature %s is missing", spec->features[i]);
+		}
+		rc = bind_check_number(f, where, err);
+		if (rc) {
+			return rc;
 		}
 		x[i] = json_number_value(f);
 	}
@@ -137,9 +146,12 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 		return err_set(err, RC_INVALID, "unsupported_feedback",
 		    r.rewards ? "/rewards" : "/label", "this policy takes one reward per decision");
 	}
-	if (!json_is_number(r.reward)) {
-		return err_set(err, RC_INVALID, r.reward ? "wrong_type" : "missing_field",
-		    "/reward", "reward must be a number");
+	if (!r.reward) {
+		return err_set(err, RC_INVALID, "missing_field", "/reward", "reward is missing");
+	}
+	rc = bind_check_number(r.reward, "/reward", err);
+	if (rc) {
+		return rc;
 	}
 	*ret = (struct reward_in){.reward = json_number_value(r.reward), .key = r.key};
 	*ret_decision = r.decision;

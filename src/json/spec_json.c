@@ -112,7 +112,9 @@ static int param_from_json(
 	if (json_is_string(v)) {
 		ret->text = json_string_value(v);
 	} else if (json_is_number(v)) {
+		snprintf(where, sizeof(where), "/policy/params/%.64s", name);
 		ret->number = json_number_value(v);
+		return bind_check_number(v, where, err);
 	} else if (json_is_boolean(v)) {
 		ret->number = json_is_true(v);
 	} else {
@@ -237,8 +239,8 @@ struct reward_object {
 static const struct bind_field reward_fields[] = {
     {"window", BIND_JSON, REWARD_AT(window), 0, 0, 0, NULL},
     {"default", BIND_JSON, REWARD_AT(fallback), 0, 0, 0, NULL},
-    {"late", BIND_CHOICE, REWARD_AT(late), 0, 0, 0, late_rule_names},
-    {"aggregate", BIND_CHOICE, REWARD_AT(aggregate), 0, 0, 0, aggregate_names},
+    {"late", BIND_CHOICE, REWARD_AT(late), BIND_NULL, 0, 0, late_rule_names},
+    {"aggregate", BIND_CHOICE, REWARD_AT(aggregate), BIND_NULL, 0, 0, aggregate_names},
     {"lo", BIND_NUMBER, REWARD_AT(lo), 0, -1e300, 1e300, NULL}, /* from here on: creation only */
     {"hi", BIND_NUMBER, REWARD_AT(hi), 0, -1e300, 1e300, NULL},
     {"goal", BIND_CHOICE, REWARD_AT(goal), 0, 0, 0, goal_names},
@@ -265,12 +267,16 @@ static int set_window(const json_t *v, struct settings *s, struct errinfo *err)
 
 static int set_fallback(const json_t *v, struct settings *s, struct errinfo *err)
 {
+	int rc = 0;
+
 	if (!v) {
 		return 0;
 	}
-	if (!json_is_null(v) && !json_is_number(v)) {
-		return err_set(err, RC_INVALID, "wrong_type", "/reward/default",
-		    "default is a number or null");
+	if (!json_is_null(v)) {
+		rc = bind_check_number(v, "/reward/default", err);
+	}
+	if (rc) {
+		return rc;
 	}
 	s->has_fallback = json_is_number(v);
 	s->fallback = json_number_value(v);
@@ -295,14 +301,22 @@ struct settings_object {
 	const json_t *reward;
 };
 
+/* null in a merge patch removes a member, which then has its default. */
+static bool is_removed(const json_t *patch, const char *name)
+{
+	return json_is_null(json_object_get(patch, name));
+}
+
 int settings_patch_json(
     const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
 {
 	static const char *const states[] = {"running", "paused", NULL};
 	static const struct bind_field fields[] = {
-	    {"floor", BIND_NUMBER, offsetof(struct settings_object, floor), 0, 0, 1, NULL},
-	    {"state", BIND_CHOICE, offsetof(struct settings_object, state), 0, 0, 0, states},
-	    {"label", BIND_TEXT, offsetof(struct settings_object, label), 0, 0, LABEL_MAX, NULL},
+	    {"floor", BIND_NUMBER, offsetof(struct settings_object, floor), BIND_NULL, 0, 1, NULL},
+	    {"state", BIND_CHOICE, offsetof(struct settings_object, state), BIND_NULL, 0, 0,
+		states},
+	    {"label", BIND_TEXT, offsetof(struct settings_object, label), BIND_NULL, 0, LABEL_MAX,
+		NULL},
 	    {"reward", BIND_JSON, offsetof(struct settings_object, reward), BIND_NULL, 0, 0, NULL},
 	    {.name = NULL},
 	};
@@ -311,10 +325,23 @@ int settings_patch_json(
 	struct bind_field rules[REWARD_PATCH_FIELDS + 1];
 	int rc = bind_object(patch, fields, "", mem, &o, err);
 
+	o.floor = is_removed(patch, "floor") ? 0 : o.floor;
+	o.state = is_removed(patch, "state") ? (int)RUN_RUNNING : o.state;
+	o.label = is_removed(patch, "label") ? "" : o.label;
+	if (is_removed(patch, "reward")) {
+		s->window_us = 0;
+		s->has_fallback = false;
+		s->fallback = 0;
+		s->late = LATE_RECORD;
+		s->aggregate = AGGREGATE_FIRST;
+	}
 	memcpy(rules, reward_fields, REWARD_PATCH_FIELDS * sizeof(*rules));
 	rules[REWARD_PATCH_FIELDS] = (struct bind_field){.name = NULL};
 	if (rc == 0 && o.reward) {
 		rc = bind_object(o.reward, rules, "/reward", mem, &r, err);
+		r.late = is_removed(o.reward, "late") ? (int)LATE_RECORD : r.late;
+		r.aggregate =
+		    is_removed(o.reward, "aggregate") ? (int)AGGREGATE_FIRST : r.aggregate;
 		rc = rc ? rc : set_rules(&r, s, err);
 	}
 	s->floor = o.floor;
@@ -367,7 +394,7 @@ static int set_seed(
 		return 0;
 	}
 	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-	    json_number_value(v) > JSON_EXACT_MAX) {
+	    json_integer_value(v) > JSON_EXACT_INT) {
 		return err_set(err, RC_INVALID, json_is_integer(v) ? "out_of_range" : "wrong_type",
 		    "/seed", "seed is a whole number from 0 to 2^53");
 	}
