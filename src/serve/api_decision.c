@@ -21,12 +21,14 @@ struct history_walk {
 	struct api_call *c;
 	const struct experiment *e;
 	json_t *list;
+	struct pending pending; /* after the events in the list */
 };
 
 static int add_event(void *arg, const struct event *ev)
 {
 	struct history_walk *walk = arg;
 
+	pending_apply(&walk->pending, ev);
 	return json_array_append_new(walk->list, event_to_json(walk->e, ev)) ? RC_MEMORY : 0;
 }
 
@@ -56,7 +58,7 @@ int api_decision_get(struct api_call *c)
 	rc = event_decode(d->bytes, d->len, d->seq, &c->a->mem, &ev);
 	out = rc ? NULL : decision_to_json(walk.e, &ev);
 	if (out) {
-		json_object_set_new(out, "state", json_string(state_of(&d->pending)));
+		pending_start(&walk.pending, &ev.decision);
 	}
 	engine_unlock(it);
 	if (!out || !walk.list) {
@@ -66,6 +68,11 @@ int api_decision_get(struct api_call *c)
 	api_wait(c, d->ticket == CACHE_TICKET_OPEN ? 0 : d->ticket);
 	rc = engine_read_refs(g, it, d->seq, &c->a->mem, add_event, &walk, &c->err);
 	if (rc == 0) {
+		/* What is told must agree, and be on disk; only a very long list is cut off. */
+		if (json_array_size(walk.list) == ENGINE_REFS_MAX) {
+			walk.pending = d->pending;
+		}
+		json_object_set_new(out, "state", json_string(state_of(&walk.pending)));
 		json_object_set(out, "events", walk.list);
 		rc = api_send(c, 200, json_incref(out));
 	}

@@ -33,6 +33,7 @@ async function checkDocument() {
 
 const ajv = new Ajv2020.default({ strict: true, strictRequired: false, strictTypes: false });
 addFormats.default(ajv);
+ajv.addVocabulary(Object.keys(doc)); // the document is no schema, it only holds some
 ajv.addSchema(doc, "doc.json");
 const compiled = new Map();
 
