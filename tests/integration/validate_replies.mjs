@@ -119,12 +119,17 @@ function checkResponse(what, pointer, reply) {
   checkBody(what, where, value, reply);
 }
 
+// What was taken, the document must allow; of a batch each item that went well.
 function checkSent(what, pointer, reply) {
   const body = resolve(pointer).value?.requestBody;
-  if (reply.sent !== undefined && reply.status < 300 && body?.content["application/json"]) {
-    check(`${what}, what was sent`, `${pointer}/requestBody/content/${escaped("application/json")}/schema`,
-      reply.sent);
+  if (reply.sent === undefined || reply.status >= 300 || !body?.content["application/json"]) {
+    return;
   }
+  const taken = Array.isArray(reply.body)
+    ? reply.sent.filter((_, i) => reply.body[i].http < 400)
+    : [reply.sent];
+  const schema = `${pointer}/requestBody/content/${escaped("application/json")}/schema`;
+  taken.forEach((sent) => check(`${what}, what was sent`, schema, sent));
 }
 
 function checkReply(reply) {
