@@ -42,6 +42,7 @@ static void set_settings(struct experiment *e, const struct settings *s)
 	memmove(e->label, s->label, strlen(s->label) + 1);
 	e->settings = *s;
 	e->settings.label = e->label;
+	e->has_windows = e->has_windows || s->window_us;
 }
 
 static int set_params(struct experiment *e, const struct experiment_spec *spec, struct errinfo *err)

@@ -16,6 +16,7 @@ struct experiment {
 	enum goal goal;
 	struct settings settings; /* its label is ours */
 	uint64_t seq, at_us, created_us, changed_seq, expired_ref;
+	bool has_windows; /* settings ever had a window */
 	struct totals totals;
 	struct arms arms;
 	struct history history;

@@ -78,6 +78,7 @@ void experiment_save(const struct experiment *e, struct buf *out)
 		put_text(out, e->features[i]);
 	}
 	save_settings(&e->settings, out);
+	buf_put_u8(out, e->has_windows);
 	buf_put_var(out, e->seq);
 	buf_put_u64(out, e->at_us);
 	buf_put_u64(out, e->created_us);
@@ -197,6 +198,7 @@ static int load_state(struct rd *in, struct experiment *e)
 	uint64_t version;
 	int rc;
 
+	e->has_windows = get_choice(in, 2);
 	e->seq = rd_var(in);
 	e->at_us = rd_u64(in);
 	e->created_us = rd_u64(in);

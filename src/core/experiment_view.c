@@ -29,6 +29,11 @@ uint64_t experiment_expired_ref(const struct experiment *e)
 	return e->expired_ref;
 }
 
+bool experiment_has_windows(const struct experiment *e)
+{
+	return e->has_windows;
+}
+
 const struct settings *experiment_settings(const struct experiment *e)
 {
 	return &e->settings;
