@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts the memory that the program's own objects take, and fails an allocation on demand. Works
- * by the linker's --wrap ; what libraries take among themselves is not seen. One
- * thread. */
+ * by the linker's --wrap; what shared libraries take among themselves is not seen. One thread. */
 #ifndef TESTS_UNIT_ALLOC_H
 #define TESTS_UNIT_ALLOC_H
 

@@ -75,6 +75,15 @@ void rig_pmf(struct rig *r, uint64_t i)
 	ck_assert_msg(pmf_check(r->pmf, r->ask.n) == 0, "%s: not a distribution", r->ops->name);
 }
 
+void rig_pulled(struct rig *r, uint32_t slot, double propensity)
+{
+	if (r->ops->pulled) {
+		r->ops->pulled(r->state,
+		    &(struct pull){
+			.seq = r->seq, .slot = slot, .propensity = propensity, .x = r->ask.x});
+	}
+}
+
 uint32_t rig_select(struct rig *r, double *ret_propensity)
 {
 	struct rng rng = rng_at(SEED, ++r->seq, RNG_POLICY);
@@ -92,11 +101,7 @@ uint32_t rig_select(struct rig *r, double *ret_propensity)
 		slot = r->slots[i];
 		*ret_propensity = r->pmf[i];
 	}
-	if (r->ops->pulled) {
-		r->ops->pulled(r->state,
-		    &(struct pull){
-			.seq = r->seq, .slot = slot, .propensity = *ret_propensity, .x = r->ask.x});
-	}
+	rig_pulled(r, slot, *ret_propensity);
 	return slot;
 }
 

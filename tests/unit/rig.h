@@ -24,6 +24,8 @@ struct rig {
 bool rig_init(struct rig *r, const struct variant *v, double lo, double hi);
 void rig_release(struct rig *r);
 int rig_add_arms(struct rig *r, uint32_t n);
+/* A decision for this arm was made. */
+void rig_pulled(struct rig *r, uint32_t slot, double propensity);
 /* Draws by pmf() or, for many arms, as the policy offers; the decision counts. */
 uint32_t rig_select(struct rig *r, double *ret_propensity);
 void rig_reward(struct rig *r, uint64_t ref, uint32_t slot, double propensity, double reward);

@@ -212,7 +212,11 @@ static void claim_many_arms_load(const struct variant *v)
 	ck_assert_int_eq(rig_add_arms(&r, 30), 0);
 	rig_learn(&r, 100);
 	ck_assert_int_eq(rig_add_arms(&r, RIG_ARMS_MAX - 30), 0);
-	rig_learn(&r, 400);
+	for (uint32_t i = 0; i < RIG_ARMS_MAX; i++) {
+		r.seq++;
+		rig_pulled(&r, i, 1.0 / RIG_ARMS_MAX);
+		rig_reward(&r, r.seq, i, 1.0 / RIG_ARMS_MAX, i % 3 / 2.0);
+	}
 	for (uint32_t i = RIG_ARMS_MAX - 50; i < RIG_ARMS_MAX; i++) {
 		r.ops->arm_set(r.state, i, ARM_PAUSED);
 		r.ask.n--;
@@ -233,7 +237,7 @@ static void claim_many_arms_load(const struct variant *v)
 	rig_pmf(&r, 0);
 	ck_assert_msg(memcmp(before, r.pmf, r.ask.n * sizeof(*before)) == 0,
 	    "%s: a loaded state answers otherwise", v->text);
-	rig_learn(&r, 100);
+	rig_learn(&r, 5);
 	buf_release(&saved);
 	buf_release(&again);
 	rig_release(&r);
@@ -293,12 +297,8 @@ static void odd_rewards(const struct variant *v, double lo, double hi, int steps
 			slot = rig_select(&r, &p);
 			rig_reward(&r, r.seq, slot, p, odd_reward(&r, pattern, i));
 			for (int k = 0; k < 15; k++) {
-				if (r.ops->pulled) {
-					r.ops->pulled(r.state, &(struct pull){.seq = ++r.seq,
-								   .slot = slot,
-								   .propensity = p,
-								   .x = r.ask.x});
-				}
+				r.seq++;
+				rig_pulled(&r, slot, p);
 				rig_reward(&r, r.seq, slot, p, odd_reward(&r, pattern, i + k));
 			}
 		}

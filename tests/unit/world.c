@@ -59,14 +59,16 @@ static bool single(const struct policy_ops *ops, bool choices, size_t k, struct 
 		if (choices && d->type == PARAM_CHOICE) {
 			size_t n = count_choices(d);
 
-			if (k < n) {
-				ret->text = d->choices[k];
-				return true;
+			for (size_t c = 0; c < n; c++) {
+				if (c != (size_t)d->dflt && k-- == 0) {
+					ret->text = d->choices[c];
+					return true;
+				}
 			}
-			k -= n;
 		}
 		for (int high = 0; !choices && high < 2; high++) {
-			if (end_of_range(d, high, &ret->number) && k-- == 0) {
+			if (end_of_range(d, high, &ret->number) && ret->number != d->dflt &&
+			    k-- == 0) {
 				return true;
 			}
 		}
