@@ -31,7 +31,7 @@ static bool set_params(struct rig *r, const struct variant *v)
 
 bool rig_init(struct rig *r, const struct variant *v, double lo, double hi)
 {
-	*r = (struct rig){.ops = v->ops};
+	*r = (struct rig){.v = *v, .ops = v->ops};
 	r->params = calloc(1, v->ops->params_size ? v->ops->params_size : 1);
 	ck_assert_ptr_nonnull(r->params);
 	if (!set_params(r, v)) {
@@ -71,8 +71,8 @@ void rig_pmf(struct rig *r, uint64_t i)
 {
 	struct rng rng = rng_at(SEED, i, RNG_POLICY);
 
-	ck_assert_int_eq(r->ops->pmf(r->state, &r->ask, &rng, r->pmf), 0);
-	ck_assert_msg(pmf_check(r->pmf, r->ask.n) == 0, "%s: not a distribution", r->ops->name);
+	must(&r->v, r->ops->pmf(r->state, &r->ask, &rng, r->pmf) == 0, "pmf fails");
+	must(&r->v, pmf_check(r->ask.n, r->pmf) == 0, "not a distribution");
 }
 
 void rig_pulled(struct rig *r, uint32_t slot, double propensity)
@@ -94,10 +94,11 @@ uint32_t rig_select(struct rig *r, double *ret_propensity)
 		r->x[k] = rng_uniform(&r->rng);
 	}
 	if (r->ops->draw && r->ask.n >= DRAW_FROM) {
-		ck_assert_int_eq(r->ops->draw(r->state, &r->ask, &rng, &slot, ret_propensity), 0);
+		must(&r->v, r->ops->draw(r->state, &r->ask, &rng, &slot, ret_propensity) == 0,
+		    "draw fails");
 	} else {
 		rig_pmf(r, r->seq);
-		i = pmf_draw(r->pmf, r->ask.n, rng_uniform(&r->rng));
+		i = pmf_draw(r->ask.n, r->pmf, rng_uniform(&r->rng));
 		slot = r->slots[i];
 		*ret_propensity = r->pmf[i];
 	}

@@ -9,6 +9,7 @@
 #define RIG_ARMS_MAX 256
 
 struct rig {
+	struct variant v;
 	const struct policy_ops *ops;
 	struct policy_env env;
 	void *params, *state;

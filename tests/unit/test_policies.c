@@ -46,15 +46,16 @@ static void check_pmf(const struct world *w, const struct event_decision *d)
 {
 	double sum = 0, entry = -1;
 
-	ck_assert_ptr_nonnull(d->pmf);
+	must(w->v, d->pmf != NULL, "no pmf");
 	for (size_t i = 0; i < d->nslots; i++) {
-		ck_assert_msg(d->pmf[i] >= 0 && d->pmf[i] <= 1, "%s: %g", w->v->text, d->pmf[i]);
-		ck_assert_int_eq(experiment_arms(w->e)->arm[d->slots[i]].state, ARM_ACTIVE);
+		must(w->v, d->pmf[i] >= 0 && d->pmf[i] <= 1, "not a probability");
+		must(w->v, experiment_arms(w->e)->arm[d->slots[i]].state == ARM_ACTIVE,
+		    "not active");
 		sum += d->pmf[i];
 		entry = d->slots[i] == d->picks[0].slot ? d->pmf[i] : entry;
 	}
-	ck_assert_msg(fabs(sum - 1) < 1e-9, "%s: sums to %.17g", w->v->text, sum);
-	ck_assert_msg(entry == d->picks[0].propensity, "%s: logs another propensity", w->v->text);
+	must(w->v, fabs(sum - 1) < 1e-9, "does not sum to 1");
+	must(w->v, entry == d->picks[0].propensity, "logs another propensity");
 }
 
 /* A decision over some of the arms, named or excluded, perhaps deferred. */

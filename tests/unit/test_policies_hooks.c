@@ -38,8 +38,7 @@ static void claim_prob_is_the_entry(const struct variant *v)
 		rig_pmf(&r, 0);
 		for (uint32_t i = 0; i < MANY; i++) {
 			p = r.ops->prob(r.state, &r.ask, i);
-			ck_assert_msg(fabs(p - r.pmf[i]) <= 1e-9 * r.pmf[i],
-			    "%s: arm %u has %.17g, its entry is %.17g", v->text, i, p, r.pmf[i]);
+			must(v, fabs(p - r.pmf[i]) <= 1e-9 * r.pmf[i], "prob is not the entry");
 		}
 	}
 	rig_release(&r);
@@ -90,9 +89,8 @@ static void claim_draw_follows_pmf(const struct variant *v)
 	for (uint64_t i = 0; i < DRAWS; i++) {
 		struct rng rng = rng_at(5, i, RNG_POLICY);
 
-		ck_assert_int_eq(r.ops->draw(r.state, &r.ask, &rng, &slot, &p), 0);
-		ck_assert_msg(fabs(p - r.pmf[slot]) <= 1e-9 * p,
-		    "%s: draws with %.17g what has %.17g", v->text, p, r.pmf[slot]);
+		must(v, r.ops->draw(r.state, &r.ask, &rng, &slot, &p) == 0, "draw fails");
+		must(v, fabs(p - r.pmf[slot]) <= 1e-9 * p, "draws with another propensity");
 		count[slot]++;
 	}
 	z = chi_square(r.pmf, count, MANY, DRAWS);
