@@ -11,17 +11,18 @@
 
 extern char **environ;
 
-/* In gnuplot's double quotes; control characters become spaces. */
+/* In gnuplot's single quotes: in double ones it would run what stands between backquotes. Control
+ * characters become spaces. */
 static void put_quoted(FILE *f, const char *s)
 {
-	putc('"', f);
+	putc('\'', f);
 	for (; *s; s++) {
-		if (*s == '"' || *s == '\\') {
-			putc('\\', f);
+		if (*s == '\'') {
+			putc('\'', f);
 		}
 		putc((unsigned char)*s < ' ' ? ' ' : *s, f);
 	}
-	putc('"', f);
+	putc('\'', f);
 }
 
 static void put_data(FILE *f, const struct plot_series *s, size_t i)
