@@ -42,19 +42,19 @@ struct http_request {
 	struct http_arg args[HTTP_ARGS_MAX];
 	size_t nargs;
 	const char *field[HTTP_FIELDS]; /* NULL when absent */
-	char request_id[HTTP_REQUEST_ID_MAX +
-			1]; /* the client's X-Request-Id when sound, else made */
-	const char *body;   /* NUL after body_len */
+	/* The client's X-Request-Id when sound, else made. Every reply carries it. */
+	char request_id[HTTP_REQUEST_ID_MAX + 1];
+	const char *body; /* NUL after body_len */
 	size_t body_len;
 	uint64_t now_us;  /* wall clock when the request was complete */
-	uint64_t mono_us; /* monotonic, at the first byte */
+	uint64_t mono_us; /* monotonic, when the loop woke for its first line */
 };
 
 /* A body made piece by piece, for streams that follow the log. All calls from the loop thread. */
 struct http_stream {
 	/* Appends at most about 64 KiB to out. 1: there may be more at once. 0: the end.
-	 * HTTP_STREAM_WAIT: nothing now; called again after the next http_wake(). Negative: abort.
-	 */
+	 * HTTP_STREAM_WAIT: nothing now; called again after the next http_wake(), at most 200 times
+	 * a second; while draining it is the end. Negative: abort. */
 	int (*next)(struct http_stream *s, struct buf *out);
 	void (*free)(struct http_stream *s);
 };
@@ -103,7 +103,8 @@ struct http_app {
 	 * body is read and dropped, and the request handled as if it had none. */
 	size_t (*body_limit)(void *arg, const char *method, const char *path);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
-	/* Renders a refusal as the application's error document. rq may have no body. */
+	/* Renders a refusal as the application's error document. rq has no body and, before its
+	 * head was sound, may lack fields; detail is a sentence or NULL. Sets no ticket. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,
 	    const char *detail, struct http_response *rs);
 	/* A request is over: its status, route and time from the first byte. */
@@ -136,8 +137,8 @@ int http_run(struct http *h, unsigned drain_ms);
 void http_stop(struct http *h); /* any thread, signal handlers too */
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */
 unsigned http_connections(const struct http *h); /* any thread */
-unsigned http_turns(
-    const struct http *h); /* any thread; has moved soon after http_wake, or it hangs */
+/* Any thread, for a watchdog: has moved soon after http_wake(), or the loop hangs. */
+unsigned http_turns(const struct http *h);
 void http_free(struct http *h);
 
 #endif

@@ -11,12 +11,14 @@
 
 #include "base/err.h"
 
+#define STORE_SEQ_MAX INT64_MAX
+
 /* One event. `seq` is the expected one: the key (experiment, seq) can be written once. */
 struct store_record {
 	uint32_t experiment;
-	uint64_t seq;
+	uint64_t seq; /* 1 to STORE_SEQ_MAX */
 	const void *body;
-	size_t len;
+	size_t len;          /* at least 1 */
 	const int64_t *keys; /* by which the event is found again; see store.h */
 	size_t nkeys;
 };
@@ -30,38 +32,53 @@ struct store_snapshot {
 };
 
 struct store_info {
-	unsigned char key[16];        /* of the hash of names, made with the database */
 	uint64_t db_bytes, wal_bytes; /* on disk */
 	uint64_t free_bytes;          /* of the file system */
 };
 
-/* 0: go on, 1: stop, negative: stop and return it. What is passed is borrowed for the call. */
+/* 0: go on; 1: stop, the call returns 0; negative: stop and return it. What is passed is borrowed
+ * for the call. A function may read keys while it gets events and events while it gets keys, but
+ * not the same kind within itself. */
 typedef int store_event_fn(void *arg, uint64_t seq, const void *body, size_t len);
 typedef int store_key_fn(void *arg, int64_t key, uint64_t seq);
 typedef int store_snapshot_fn(void *arg, const struct store_snapshot *s);
+typedef int store_tail_fn(void *arg, uint32_t experiment, uint64_t last_seq);
 
 struct store_ops {
 	const char *name;
-	/* `where` is a state directory. A read-only handle never writes, locks or checkpoints. */
+	/* `where` is a state directory, borrowed for the call. A handle that may write is the only
+	 * one: RC_BUSY. A read-only handle never writes, locks or checkpoints. RC_NOT_FOUND
+	 * (read-only: nothing there yet), RC_VERSION, RC_CORRUPT, RC_IO; err says why. */
 	int (*open)(const char *where, bool readonly, void **ret_db, struct errinfo *err);
 	void (*close)(void *db); /* NULL is fine */
+	/* Why the last call failed, in words. */
+	void (*explain)(void *db, int rc, struct errinfo *err);
 
+	/* On a read-only handle: what is read until commit or rollback is of one moment. */
 	int (*begin)(void *db);
 	int (*commit)(void *db); /* returns when it is on disk */
 	void (*rollback)(void *db);
 	int (*put_event)(void *db, const struct store_record *r); /* RC_CONFLICT: key is taken */
 	int (*put_snapshot)(void *db, const struct store_snapshot *s); /* keeps the two newest */
-	int (*erase)(void *db, uint32_t experiment); /* everything of it; inside a transaction */
-	int (*maintain)(void *db);                   /* between transactions: checkpoint when due */
+	int (*put_info)(void *db, const char *name, const void *p, size_t n);
+	/* At most about `limit` rows of what is kept of it, its last event last; 1: there is more.
+	 */
+	int (*erase)(void *db, uint32_t experiment, size_t limit);
+	int (*maintain)(void *db); /* between transactions: checkpoint when due */
 
 	/* Events with seq in (after, upto], ascending, at most limit. */
 	int (*events)(void *db, uint32_t experiment, uint64_t after, uint64_t upto, size_t limit,
 	    store_event_fn *fn, void *arg);
 	/* Keys in [lo, hi], ascending by (key, seq). */
-	int (*keys)(void *db, uint32_t experiment, int64_t lo, int64_t hi, store_key_fn *fn, void *arg);
+	int (*keys)(
+	    void *db, uint32_t experiment, int64_t lo, int64_t hi, store_key_fn *fn, void *arg);
 	/* By experiment, the newest first; experiment 0: of all. */
 	int (*snapshots)(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg);
 	int (*last_seq)(void *db, uint32_t experiment, uint64_t *ret_seq); /* 0 when none */
+	/* Every experiment that has events, descending, with its last seq. */
+	int (*tails)(void *db, store_tail_fn *fn, void *arg);
+	/* RC_NOT_FOUND; RC_CORRUPT when it is not n bytes long. */
+	int (*get_info)(void *db, const char *name, void *ret, size_t n);
 	int (*info)(void *db, struct store_info *ret);
 };
 

@@ -28,7 +28,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 class Server:
     """An echo of our own, or the address we were given."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, descriptors=None):
         given = os.environ.get("BANDITD_ADDRESS")
         self.given = given is not None
         self.process = None
@@ -38,6 +38,8 @@ class Server:
                          "--request-timeout", str(int(REQUEST_S * 1000)),
                          "--reply-timeout", str(int(REPLY_S * 1000)),
                          "--idle-timeout", str(int(IDLE_S * 1000)), *options]
+            if descriptors:
+                arguments = ["prlimit", f"--nofile={descriptors}", *arguments]
             self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
             self.address = self.process.stdout.readline().strip()
 
@@ -448,14 +450,14 @@ class Framing(unittest.TestCase):
                 self.assertLess(time.monotonic() - began, 5)
 
 
-class Store(unittest.TestCase):
-    """Replies that wait for the store; echo pretends to have one."""
+class Own(unittest.TestCase):
+    """Servers with options of their own; echo pretends to have a store."""
 
-    def start(self, *options):
+    def start(self, *options, **more):
         if os.environ.get("BANDITD_ADDRESS"):
-            self.skipTest("has a store of its own")
-        server = Server(*options)
-        self.addCleanup(server.stop)
+            self.skipTest("needs a server with other options")
+        server = Server(*options, **more)
+        self.addCleanup(lambda: self.assertIn(server.stop(), (0, -signal.SIGKILL)))
         return server
 
     def test_replies_wait_until_they_are_durable(self):
@@ -534,6 +536,27 @@ class Store(unittest.TestCase):
                 self.assertEqual(r.headers["connection"], "close")
             stopper.join()
             self.assertEqual(code, [0])
+
+    def crowd(self, server, n):
+        """n clients, more than fit: some are served at once, all in the end."""
+        clients = [server.connect() for _ in range(n)]
+        for s in clients:
+            s.sendall(GET)
+        served = 0
+        while clients:
+            ready = select.select(clients, [], [], 3)[0]
+            self.assertTrue(ready, f"stuck after {served} of {n}")
+            for s in ready:
+                with s, s.makefile("rb") as f:
+                    self.assertEqual(read_reply(f).status, 404)
+                clients.remove(s)
+                served += 1
+
+    def test_connections_over_the_limit_wait_their_turn(self):
+        self.crowd(self.start("--connections", "8"), 50)
+
+    def test_running_out_of_descriptors_is_survived(self):
+        self.crowd(self.start(descriptors=32), 100)
 
     def test_unix_sockets_replace_a_stale_file_but_not_a_live_one(self):
         with tempfile.TemporaryDirectory() as d:
