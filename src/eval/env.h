@@ -38,14 +38,9 @@ extern const struct env_ops *const env_table[];
 /* The one that spec["env"] names. RC_INVALID. */
 int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err);
 
-/* For the files env_*.c. The fields of an object must be among `known` (ends with NULL). */
-int env_check_fields(
-    const json_t *object, const char *const *known, const char *where, struct errinfo *err);
-int env_number(const json_t *object, const char *key, double lo, double hi, double dflt,
-    double *ret, struct errinfo *err);
-/* object[key] is an array of 1..ENV_ARMS_MAX numbers in [lo, hi]; `where` is the object's pointer.
- * *ret is the caller's to free. */
-int env_numbers(const json_t *object, const char *key, const char *where, double lo, double hi,
-    double **ret, uint32_t *ret_n, struct errinfo *err);
+/* For the files env_*.c: an array of 1..ENV_ARMS_MAX numbers in [lo, hi]. *ret is the caller's to
+ * free. */
+int env_numbers(const json_t *array, const char *pointer, double lo, double hi, double **ret,
+    uint32_t *ret_n, struct errinfo *err);
 
 #endif

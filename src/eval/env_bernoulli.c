@@ -3,6 +3,11 @@
 #include <stdlib.h>
 
 #include "eval/env.h"
+#include "json/bind.h"
+
+struct given {
+	const json_t *env, *means;
+};
 
 struct bernoulli {
 	double *mean, best;
@@ -21,9 +26,17 @@ static void bernoulli_destroy(void *env)
 
 static int bernoulli_create(const json_t *spec, void **ret_env, struct errinfo *err)
 {
-	static const char *const fields[] = {"env", "means", NULL};
+	static const struct bind_field fields[] = {
+	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
+	    {.name = "means",
+		.type = BIND_JSON,
+		.offset = offsetof(struct given, means),
+		.flags = BIND_REQUIRED},
+	    {.name = NULL},
+	};
+	struct given given;
 	struct bernoulli *b;
-	int rc = env_check_fields(spec, fields, "", err);
+	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
@@ -32,7 +45,7 @@ static int bernoulli_create(const json_t *spec, void **ret_env, struct errinfo *
 	if (!b) {
 		return RC_MEMORY;
 	}
-	rc = env_numbers(spec, "means", "", 0, 1, &b->mean, &b->arms, err);
+	rc = env_numbers(given.means, "/means", 0, 1, &b->mean, &b->arms, err);
 	if (rc) {
 		bernoulli_destroy(b);
 		return rc;

@@ -6,9 +6,19 @@
 #include <stdlib.h>
 
 #include "eval/env.h"
+#include "json/bind.h"
 
 #define SEGMENTS_MAX 10000
 #define LENGTH_MOST 1e15
+
+struct given {
+	const json_t *env, *segments;
+};
+
+struct given_segment {
+	uint64_t length;
+	const json_t *means;
+};
 
 struct segment {
 	uint64_t end; /* its last play */
@@ -36,30 +46,39 @@ static void drift_destroy(void *env)
 
 static int read_segment(struct drift *d, const json_t *spec, struct errinfo *err)
 {
-	static const char *const fields[] = {"length", "means", NULL};
+	static const struct bind_field fields[] = {
+	    {.name = "length",
+		.type = BIND_U64,
+		.offset = offsetof(struct given_segment, length),
+		.flags = BIND_REQUIRED,
+		.min = 1,
+		.max = LENGTH_MOST},
+	    {.name = "means",
+		.type = BIND_JSON,
+		.offset = offsetof(struct given_segment, means),
+		.flags = BIND_REQUIRED},
+	    {.name = NULL},
+	};
+	struct given_segment given;
 	struct segment *s = &d->segment[d->n];
-	double length = json_number_value(json_object_get(spec, "length"));
-	char where[32];
+	char where[32], means[40];
 	uint32_t arms;
 	int rc;
 
 	snprintf(where, sizeof(where), "/segments/%zu", d->n);
-	rc = env_check_fields(spec, fields, where, err);
+	snprintf(means, sizeof(means), "%s/means", where);
+	rc = bind_object(spec, fields, where, NULL, &given, err);
 	if (rc) {
 		return rc;
 	}
-	if (!(length >= 1 && length <= LENGTH_MOST)) {
-		return err_set(err, RC_INVALID, "out_of_range", where,
-		    "length must be a number of plays, at least 1");
-	}
-	rc = env_numbers(spec, "means", where, 0, 1, &s->mean, &arms, err);
+	rc = env_numbers(given.means, means, 0, 1, &s->mean, &arms, err);
 	if (rc) {
 		return rc;
 	}
-	s->end = (d->n ? s[-1].end : 0) + (uint64_t)length;
+	s->end = (d->n ? s[-1].end : 0) + given.length;
 	d->n++;
 	if (d->arms && arms != d->arms) {
-		return err_set(err, RC_INVALID, "wrong_length", where,
+		return err_set(err, RC_INVALID, "wrong_length", means,
 		    "every segment needs a mean for each of the %u arms", d->arms);
 	}
 	d->arms = arms;
@@ -68,15 +87,23 @@ static int read_segment(struct drift *d, const json_t *spec, struct errinfo *err
 
 static int drift_create(const json_t *spec, void **ret_env, struct errinfo *err)
 {
-	static const char *const fields[] = {"env", "segments", NULL};
-	const json_t *segments = json_object_get(spec, "segments");
-	size_t n = json_array_size(segments);
+	static const struct bind_field fields[] = {
+	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
+	    {.name = "segments",
+		.type = BIND_JSON,
+		.offset = offsetof(struct given, segments),
+		.flags = BIND_REQUIRED},
+	    {.name = NULL},
+	};
+	struct given given;
 	struct drift *d;
-	int rc = env_check_fields(spec, fields, "", err);
+	size_t n;
+	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
+	n = json_array_size(given.segments);
 	if (n == 0 || n > SEGMENTS_MAX) {
 		return err_set(err, RC_INVALID, "wrong_type", "/segments",
 		    "must be an array of 1 to %d segments", SEGMENTS_MAX);
@@ -88,7 +115,7 @@ static int drift_create(const json_t *spec, void **ret_env, struct errinfo *err)
 	d->segment = calloc(n, sizeof(*d->segment));
 	rc = d->segment ? 0 : RC_MEMORY;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		rc = read_segment(d, json_array_get(segments, i), err);
+		rc = read_segment(d, json_array_get(given.segments, i), err);
 	}
 	if (rc) {
 		drift_destroy(d);

@@ -5,10 +5,16 @@
 #include <stdlib.h>
 
 #include "eval/env.h"
+#include "json/bind.h"
 
 #define MEAN_MOST 1e9
 #define SD_DEFAULT 0.1
 #define RANGE_SD 4
+
+struct given {
+	const json_t *env, *means;
+	double sd;
+};
 
 struct gaussian {
 	double *mean, least, best, sd;
@@ -27,9 +33,21 @@ static void gaussian_destroy(void *env)
 
 static int gaussian_create(const json_t *spec, void **ret_env, struct errinfo *err)
 {
-	static const char *const fields[] = {"env", "means", "sd", NULL};
+	static const struct bind_field fields[] = {
+	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
+	    {.name = "means",
+		.type = BIND_JSON,
+		.offset = offsetof(struct given, means),
+		.flags = BIND_REQUIRED},
+	    {.name = "sd",
+		.type = BIND_NUMBER,
+		.offset = offsetof(struct given, sd),
+		.max = MEAN_MOST},
+	    {.name = NULL},
+	};
+	struct given given = {.sd = SD_DEFAULT};
 	struct gaussian *g;
-	int rc = env_check_fields(spec, fields, "", err);
+	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
@@ -38,10 +56,8 @@ static int gaussian_create(const json_t *spec, void **ret_env, struct errinfo *e
 	if (!g) {
 		return RC_MEMORY;
 	}
-	rc = env_number(spec, "sd", 0, MEAN_MOST, SD_DEFAULT, &g->sd, err);
-	if (rc == 0) {
-		rc = env_numbers(spec, "means", "", -MEAN_MOST, MEAN_MOST, &g->mean, &g->arms, err);
-	}
+	g->sd = given.sd;
+	rc = env_numbers(given.means, "/means", -MEAN_MOST, MEAN_MOST, &g->mean, &g->arms, err);
 	if (rc) {
 		gaussian_destroy(g);
 		return rc;

@@ -55,10 +55,11 @@ START_TEST(environments_name_what_is_wrong)
 	refused("{\"env\":\"bernoulli\",\"means\":[0.5],\"sd\":1}", "/sd");
 	refused("{\"env\":\"gaussian\",\"means\":[0.5],\"sd\":-1}", "/sd");
 	refused("{\"env\":\"gaussian\",\"means\":[0.5],\"sd\":\"1\"}", "/sd");
-	refused("{\"env\":\"drift\",\"segments\":[{\"length\":0,\"means\":[1]}]}", "/segments/0");
+	refused("{\"env\":\"drift\",\"segments\":[{\"length\":0,\"means\":[1]}]}",
+	    "/segments/0/length");
 	refused("{\"env\":\"drift\",\"segments\":[{\"length\":1,\"means\":[1]},"
 		"{\"length\":1,\"means\":[1,0]}]}",
-	    "/segments/1");
+	    "/segments/1/means");
 	refused("{\"env\":\"drift\",\"segments\":[{\"length\":1,\"means\":[2]}]}",
 	    "/segments/0/means/0");
 }
