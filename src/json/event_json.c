@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/event_json.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,6 +17,15 @@ static int set(json_t *o, const char *key, json_t *v)
 static json_t *id_of(const struct experiment *e, uint32_t slot)
 {
 	return json_string_nocheck(arms_id(experiment_arms(e), slot));
+}
+
+/* 64 bits are more than a JSON number holds. */
+static json_t *hex(uint64_t v)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, v);
+	return json_string_nocheck(text);
 }
 
 static json_t *time_or_null(uint64_t us)
@@ -81,7 +91,7 @@ static int put_create(json_t *o, const struct experiment_spec *s)
 	rc |= set(o, "context", features);
 	rc |= set(o, "slots", json_integer(s->slots));
 	rc |= set(o, "seed", json_integer((json_int_t)s->seed));
-	rc |= set(o, "fingerprint", json_integer((json_int_t)s->fingerprint));
+	rc |= set(o, "fingerprint", hex(s->fingerprint));
 	rc |= set(o, "lo", json_real(s->lo));
 	rc |= set(o, "hi", json_real(s->hi));
 	rc |= set(o, "goal", json_string_nocheck(goal_names[s->goal]));
@@ -131,7 +141,7 @@ static int put_decision(json_t *o, const struct experiment *e, const struct even
 
 	rc |= put_draw(o, e, d);
 	if (d->id) {
-		rc |= set(o, "fingerprint", json_integer((json_int_t)d->fingerprint));
+		rc |= set(o, "fingerprint", hex(d->fingerprint));
 	}
 	rc |= set(o, "expires_at", time_or_null(d->expires_us));
 	if (d->flags & DECISION_DEFER) {
@@ -184,6 +194,7 @@ static int put_feedback(json_t *o, const struct experiment *e, const struct even
 	}
 	if (f->key) {
 		rc |= set(o, "key", json_string_nocheck(f->key));
+		rc |= set(o, "fingerprint", hex(f->fingerprint));
 	}
 	return rc;
 }

@@ -53,6 +53,8 @@ int store_group_add(
 /* The registry's events are of its own making: any body, no keys. */
 int store_group_add_raw(
     struct store_group *g, uint32_t experiment, uint64_t seq, const void *body, size_t len);
+/* The encoded event of the entry that was added when g->bytes.len was `at`; until the next add. */
+const void *store_group_event(const struct store_group *g, size_t at, size_t *ret_len);
 
 /* Any thread. Room for so many bytes: RC_BUSY (queue full), RC_FULL (disk), RC_FAILED, RC_LIMIT
  * (more than the whole queue). */
