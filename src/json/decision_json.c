@@ -105,10 +105,6 @@ int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf,
 	if (rc == 0 && d.context) {
 		rc = context_from_json(d.context, e, mem, ret, err);
 	}
-	/* Always: the id may yet come from a header. It costs nothing without one. */
-	if (rc == 0 && bind_fingerprint(o, &ret->fingerprint)) {
-		rc = no_memory(err);
-	}
 	return rc;
 }
 
@@ -147,7 +143,7 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 	}
 	*ret = (struct reward_in){.reward = json_number_value(r.reward), .key = r.key};
 	*ret_decision = r.decision;
-	return bind_fingerprint(o, &ret->fingerprint) ? no_memory(err) : 0;
+	return 0;
 }
 
 static json_t *picks_to_json(const struct experiment *e, const struct event_decision *d)

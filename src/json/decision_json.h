@@ -9,7 +9,8 @@
 #include "base/arena.h"
 #include "core/experiment.h"
 
-/* The body of one decision. Texts are borrowed from o, lists come from mem. */
+/* The body of one decision. Texts are borrowed from o, lists come from mem. The fingerprint is left
+ * to the caller: only what has an id or a key needs one (bind_fingerprint). */
 int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf, struct arena *mem,
     struct select_in *ret, struct errinfo *err);
 /* {"decision","reward","key"}; other forms of feedback are "unsupported_feedback". */
