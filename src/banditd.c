@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
-#include "config.h"
+#include "autoconf.h"
 #include "openapi_data.h"
 #include "policies/policies.h"
 #include "serve/api.h"
@@ -207,8 +207,8 @@ static int start_api(struct daemon *d, const struct engine_recovery *recovery)
 	return api_new(&(struct api_options){.engine = d->engine,
 			   .recovery = *recovery,
 			   .answer_at_once = d->config.interval_ms > 0,
-			   .openapi = openapi_data,
-			   .openapi_len = sizeof(openapi_data) - 1},
+			   .openapi = (const char *)openapi_data,
+			   .openapi_len = sizeof(openapi_data)},
 	    &d->api);
 }
 

@@ -180,11 +180,11 @@ static int draw_from_pmf(const struct experiment *e, const struct ask *ask, stru
 	if (e->ops->pmf(e->state, ask, policy_rng, pmf)) {
 		return bad_policy(e, err);
 	}
-	pmf_floor(pmf, ask->n, e->settings.floor);
-	if (pmf_check(pmf, ask->n)) {
+	pmf_floor(ask->n, e->settings.floor, pmf);
+	if (pmf_check(ask->n, pmf)) {
 		return bad_policy(e, err);
 	}
-	i = pmf_draw(pmf, ask->n, rng_uniform(rng));
+	i = pmf_draw(ask->n, pmf, rng_uniform(rng));
 	*ret = (struct pick){.slot = ask->slots[i], .propensity = pmf[i]};
 	*ret_pmf = pmf;
 	return 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "serve/api_batch.h"
+#include "json/bind.h"
 #include "json/decision_json.h"
 
 struct reward_work {
@@ -28,6 +29,9 @@ static int reward_prepare(struct api_call *c, struct engine_item *it, struct api
 	}
 	if (rc == 0) {
 		rc = engine_seek_decision(g, it, r->decision, &r->about, &w->err);
+	}
+	if (rc == 0 && r->in.key && bind_fingerprint(w->in, &r->in.fingerprint)) {
+		rc = err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
 	if (rc == 0 && r->in.key) {
 		rc = engine_seek_reward(g, it, r->in.key, &r->known, &w->err);

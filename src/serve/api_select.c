@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "serve/api_batch.h"
+#include "json/bind.h"
 #include "json/decision_json.h"
 
 struct decide_work {
@@ -37,6 +38,9 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 	if (rc == 0 && d->in.id && decision_id_is_made(d->in.id)) {
 		rc = err_set(&w->err, RC_INVALID, "reserved_id", "/id",
 		    "ids that begin with d: are the engine's");
+	}
+	if (rc == 0 && d->in.id && bind_fingerprint(w->in, &d->in.fingerprint)) {
+		rc = err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
 	if (rc == 0 && d->in.id) {
 		rc = engine_seek_decision(c->a->o.engine, it, d->in.id, &d->known, &w->err);

@@ -31,7 +31,7 @@ const struct param_desc config_table[] = {
 	CHOICE(log_level, levels, 3, "the least urgent lines written"),
 	CHOICE(log_format, formats, 0, "form of the log lines"),
 	INT(decision_cache, MIB, 64 * GIB, 64 * MIB, "bytes of recent decisions held in memory"),
-	INT(queue, MIB, GIB, 16 * MIB, "bytes of events that may wait for the disk"),
+	INT(queue, 16 * MIB, GIB, 16 * MIB, "bytes of events that may wait for the disk"),
 	INT(disk_floor, 0, 1024 * GIB, 64 * MIB, "free bytes below which nothing is written"),
 	INT(experiments, 1, 10000000, 1000000, "most experiments"),
 	INT(snapshot_events, 1, 1e9, 20000, "events of an experiment after which its state is saved"),
@@ -88,48 +88,45 @@ int config_set(
 
 struct file {
 	struct config *c;
-	const char *path;
-	struct errinfo *err;
-	uint64_t seen; /* one bit per entry of the table */
-	int rc;
+	struct errinfo first; /* inih reads on after an error */
+	uint64_t seen;        /* one bit per entry of the table */
 };
 
-/* inih asks for nonzero when the line is fine. */
-static int take_line(void *arg, const char *section, const char *name, const char *value, int line)
+/* inih asks for nonzero when the line is fine, and tells the number of the first that is not. */
+static int take_line(void *arg, const char *section, const char *name, const char *value)
 {
 	struct file *f = arg;
 	const struct param_desc *d = param_find(config_table, name);
-	char where[160];
 	uint64_t bit = d ? UINT64_C(1) << (d - config_table) : 0;
+	int rc;
 
-	snprintf(where, sizeof(where), "%s:%d", f->path, line);
+	if (f->first.rc) {
+		return 0;
+	}
 	if (*section) {
-		f->rc =
-		    err_set(f->err, RC_INVALID, "unknown_field", where, "there are no sections");
+		rc = err_set(&f->first, RC_INVALID, "unknown_field", "", "there are no sections");
 	} else if (f->seen & bit) {
-		f->rc =
-		    err_set(f->err, RC_INVALID, "duplicate_field", where, "%s is set twice", name);
+		rc = err_set(&f->first, RC_INVALID, "duplicate_field", "", "%s is set twice", name);
 	} else {
 		f->seen |= bit;
-		f->rc = config_set(f->c, name, value, where, f->err);
+		rc = config_set(f->c, name, value, "", &f->first);
 	}
-	return f->rc == 0;
+	return rc == 0;
 }
 
 int config_read_file(struct config *c, const char *path, struct errinfo *err)
 {
-	struct file f = {.c = c, .path = path, .err = err};
+	struct file f = {.c = c};
 	int line = ini_parse(path, take_line, &f);
+	char where[160];
 
 	if (line < 0) {
 		return err_set(err, RC_IO, "unreadable", path, "%s", strerror(errno));
 	}
+	snprintf(where, sizeof(where), "%s:%d", path, line);
 	if (line > 0) {
-		char where[160];
-
-		snprintf(where, sizeof(where), "%s:%d", path, line);
-		return err_set(
-		    err, RC_INVALID, "invalid", where, "not a line of the form key = value");
+		return err_set(err, RC_INVALID, "invalid", where, "%s",
+		    f.first.rc ? f.first.text : "not a line of the form key = value");
 	}
 	return 0;
 }

@@ -156,6 +156,11 @@ struct store *engine_store(struct engine *g)
 	return g->store;
 }
 
+size_t engine_cache_bytes(const struct engine *g)
+{
+	return cache_bytes(g->cache);
+}
+
 size_t engine_experiments(const struct engine *g, enum run_state state)
 {
 	struct engine *mutable = (struct engine *)g;

@@ -59,6 +59,7 @@ void engine_close(struct engine *g);
 
 struct store *engine_store(struct engine *g);
 size_t engine_experiments(const struct engine *g, enum run_state state);
+size_t engine_cache_bytes(const struct engine *g);
 uint64_t engine_open_decisions(const struct engine *g);
 uint64_t engine_oldest_snapshot_us(
     const struct engine *g); /* monotonic time of the stalest state */

@@ -232,7 +232,7 @@ int engine_start(struct engine *g)
 
 void engine_stop(struct engine *g)
 {
-	if (!g->running) {
+	if (!g || !g->running) {
 		return;
 	}
 	pthread_mutex_lock(&g->wake_lock);

@@ -201,14 +201,12 @@ static int remember(
     struct engine_work *w, const struct event *ev, size_t at, struct cache_entry **ret)
 {
 	bool decision = ev->kind == EVENT_DECISION;
-	size_t body = at + STORE_RECORD_HEAD;
 	struct cache_entry what = {.experiment = w->it->number,
 	    .kind = decision ? CACHE_DECISION : CACHE_REWARD,
 	    .seq = ev->seq,
-	    .ticket = CACHE_TICKET_OPEN,
-	    .bytes = w->group.bytes.data + body,
-	    .len = w->group.bytes.len - body};
+	    .ticket = CACHE_TICKET_OPEN};
 
+	what.bytes = store_group_event(&w->group, at, &what.len);
 	if (decision) {
 		pending_start(&what.pending, &ev->decision);
 	}

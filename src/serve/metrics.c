@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "config.h"
+#include "autoconf.h"
 
 #define BOUNDS 16
 #define CODES 24 /* different status codes of one route */

@@ -82,3 +82,12 @@ int store_group_add_raw(
 	buf_put(&g->bytes, body, len);
 	return entry_end(g, &head, at);
 }
+
+const void *store_group_event(const struct store_group *g, size_t at, size_t *ret_len)
+{
+	struct entry head;
+
+	memcpy(&head, g->bytes.data + at, sizeof(head));
+	*ret_len = head.len - RECORD_CRC_BYTES;
+	return g->bytes.data + at + sizeof(head) + head.nkeys * sizeof(int64_t);
+}

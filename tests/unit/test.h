@@ -8,6 +8,7 @@
 #define TESTS_UNIT_TEST_H
 
 #include <check.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -65,6 +66,29 @@ static inline uint64_t test_mix(uint64_t digest, double x)
 	uint64_t u = x != x ? UINT64_C(0x7ff8000000000000) : test_bits(x);
 
 	return (digest ^ u) * UINT64_C(0x100000001b3);
+}
+
+/* All seeds are fixed, so a test of randomness cannot flicker; beyond this it is wrong. */
+#define TEST_Z_LIMIT 4.5
+
+/* The z value of a chi-square sum (Wilson and Hilferty): n draws over cells of probability p, or
+ * equally likely ones when p is NULL. Cells of probability 0 must be empty. */
+static inline double test_chi_square_z(
+    const unsigned *count, const double *p, size_t cells, double n)
+{
+	double sum = 0, df = -1;
+
+	for (size_t i = 0; i < cells; i++) {
+		double expected = p ? n * p[i] : n / (double)cells;
+
+		if (expected > 0) {
+			sum += (count[i] - expected) * (count[i] - expected) / expected;
+			df++;
+		} else if (count[i]) {
+			return HUGE_VAL;
+		}
+	}
+	return (cbrt(sum / df) - (1 - 2 / (9 * df))) / sqrt(2 / (9 * df));
 }
 
 #endif

@@ -121,13 +121,14 @@ END_TEST
 
 static void check_pow(double x, double y)
 {
-	double e;
+	double e, limit;
 
 	mpfr_set_d(arg, x, MPFR_RNDN);
 	mpfr_set_d(arg2, y, MPFR_RNDN);
 	mpfr_pow(exact, arg, arg2, MPFR_RNDN);
 	e = error_ulp(num_pow(x, y));
-	ck_assert_msg(e < 0.8, "%.3f ulp at %a ^ %a", e, x, y);
+	limit = fabs(num_pow(x, y)) < DBL_MIN ? 0.8 : 0.65; /* a subnormal is rounded twice */
+	ck_assert_msg(e < limit, "%.3f ulp at %a ^ %a", e, x, y);
 }
 
 START_TEST(pow_is_within_one_ulp)
