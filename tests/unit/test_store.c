@@ -632,6 +632,48 @@ START_TEST(what_others_did_to_the_file_is_noticed)
 }
 END_TEST
 
+struct commits {
+	_Atomic size_t n, events;
+};
+
+static void count_commit(void *arg, size_t events, uint64_t elapsed_us)
+{
+	struct commits *c = arg;
+
+	(void)elapsed_us;
+	c->n++;
+	c->events += events;
+}
+
+START_TEST(what_is_appended_while_corked_shares_a_commit)
+{
+	struct commits c = {0};
+	struct store_options o;
+	struct place p;
+	struct store *s;
+
+	place_init(&p, &store_memory);
+	o = place_options(&p);
+	o.committed = count_commit;
+	o.arg = &c;
+	ck_assert_int_eq(store_open(&o, &s, NULL), 0);
+	store_cork(s);
+	for (uint64_t seq = 1; seq <= 50; seq++) {
+		place_append(s, 1, seq);
+	}
+	put_snapshot(s, 1, 50);
+	store_uncork(s);
+	ck_assert_int_eq(store_drain(s), 0);
+	ck_assert_uint_eq(c.events, 50);
+	ck_assert_uint_le(c.n, 2); /* a second may have passed in between */
+	store_cork(s);
+	place_append(s, 1, 51);
+	ck_assert_int_eq(store_wait(s, 51), 0); /* who waits comes first */
+	store_close(s);
+	place_release(&p);
+}
+END_TEST
+
 #define WRITERS 4
 #define EACH 2000
 
@@ -696,4 +738,5 @@ RUN("store", what_is_durable_is_read_back_in_order,
     at_an_interval_nobody_waits_and_all_is_written_in_the_end,
     a_second_writer_is_refused_and_readers_are_not, bodies_of_the_registry_may_be_anything,
     a_gap_is_noticed, an_error_of_the_caller_is_not_explained_by_the_store,
-    what_others_did_to_the_file_is_noticed, threads_append_side_by_side)
+    what_is_appended_while_corked_shares_a_commit, what_others_did_to_the_file_is_noticed,
+    threads_append_side_by_side)

@@ -317,7 +317,7 @@ END_TEST
 /* Long enough that the WAL is checkpointed and starts again. */
 START_TEST(a_power_cut_around_a_checkpoint_loses_nothing)
 {
-	uint64_t db = 0, calls, upto = 2 * GROUP * 22, cuts = is_long() ? 1000 : 40;
+	uint64_t db = 0, calls, upto = 2 * GROUP * 22, cuts = is_long() ? 1000 : 24;
 
 	fault_vfs_install();
 	calls = count_calls(upto, LARGE_SNAPSHOT, &db);
