@@ -575,7 +575,7 @@ END_TEST
 /* Changes a database behind the back of its owner. */
 static void alter(const struct place *p, const char *sql)
 {
-	char path[128];
+	char path[300];
 	sqlite3 *db;
 
 	snprintf(path, sizeof(path), "%s/state.db", p->where);
@@ -629,6 +629,37 @@ START_TEST(what_others_did_to_the_file_is_noticed)
 	ck_assert_int_eq(open_after("INSERT INTO event_key VALUES (1, 5, 5)"), RC_CORRUPT);
 	ck_assert_int_eq(open_after("UPDATE event_key SET key = 1 WHERE key = 3"), RC_CORRUPT);
 	ck_assert_int_eq(open_after("DROP TABLE event_key"), RC_CORRUPT);
+}
+END_TEST
+
+START_TEST(the_wal_stays_small_however_much_is_written)
+{
+	enum { BODY = 100000, BODIES = 800 };
+	struct store_info info;
+	struct store_group g;
+	struct place p;
+	struct store *s;
+	char *body = calloc(1, BODY);
+
+	place_init(&p, &store_sqlite);
+	s = place_open(&p);
+	store_group_init(&g);
+	for (uint64_t seq = 1; seq <= BODIES; seq++) {
+		store_group_reset(&g);
+		ck_assert_int_eq(store_group_add_raw(&g, STORE_REGISTRY, seq, body, BODY), 0);
+		while (store_reserve(s, g.bytes.len) == RC_BUSY) {
+			store_wait(s, store_durable(s) + 1);
+		}
+		store_append(s, &g, g.bytes.len);
+	}
+	ck_assert_int_eq(store_drain(s), 0);
+	store_info(s, &info);
+	ck_assert_uint_gt(info.wal_bytes, 0);
+	ck_assert_uint_lt(info.wal_bytes, 24u << 20);
+	store_group_release(&g);
+	store_close(s);
+	place_release(&p);
+	free(body);
 }
 END_TEST
 
@@ -726,7 +757,7 @@ START_TEST(threads_append_side_by_side)
 }
 END_TEST
 
-RUN("store", what_is_durable_is_read_back_in_order,
+RUN("store", the_wal_stays_small_however_much_is_written, what_is_durable_is_read_back_in_order,
     closing_writes_what_is_queued_and_opening_continues,
     a_seq_that_is_taken_fails_the_store_for_good,
     a_failing_call_loses_nothing_that_was_acknowledged, the_queue_is_bounded_and_room_comes_back,

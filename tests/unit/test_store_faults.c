@@ -436,7 +436,7 @@ START_TEST(every_flipped_bit_is_noticed_or_harmless)
 	struct file *f = calloc(1, sizeof(*f));
 	struct place p, copy;
 	struct store_reader *r;
-	char path[128], wal[160], shm[160];
+	char path[300], wal[320], shm[320];
 	uint64_t state = 1, registry;
 	int rc, noticed = 0;
 
