@@ -158,7 +158,7 @@ static int param_from_text(char *pair, struct spec_param *ret, struct errinfo *e
 	char *eq = strchr(pair, '='), *end;
 
 	if (!eq || eq == pair || !eq[1]) {
-		return err_set(err, RC_INVALID, "invalid", "/policy",
+		return err_set(err, RC_INVALID, "wrong_type", "/policy",
 		    "parameters are written key=value, not \"%.60s\"", pair);
 	}
 	*eq = '\0';
