@@ -52,6 +52,7 @@ configure_in() {
 	fi
 	if [ ! -f "$dir/Makefile" ] || [ configure -nt "$dir/Makefile" ]; then
 		mkdir -p "$dir"
-		(cd "$dir" && ../configure -q "$@")
+		here=$PWD
+		(cd "$dir" && "$here/configure" -q "$@")
 	fi
 }

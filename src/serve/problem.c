@@ -15,6 +15,8 @@ const struct problem problem_table[] = {
 	 "An object names the same member more than once, so it is unclear which one is meant. Send it once."},
 	{"unknown_field", 422, "A field is not known",
 	 "The pointer names a member that this request does not have. It may be misspelt, or belong to another route."},
+	{"fixed_field", 422, "A field cannot be changed",
+	 "The pointer names a member that is set when the experiment is created. Create another experiment for another value."},
 	{"missing_field", 422, "A field is missing",
 	 "The pointer names a member that this request needs."},
 	{"wrong_type", 422, "A field has the wrong type",
