@@ -262,10 +262,11 @@ class Experiments(ApiTest):
         path = self.make()
         before = self.ok(self.c.get(path))
         for body, code, pointer in (
-                ({"policy": "uniform"}, "unknown_field", "/policy"),
-                ({"seed": 1}, "unknown_field", "/seed"),
-                ({"reward": {"lo": 0}}, "unknown_field", "/reward/lo"),
-                ({"reward": {"goal": "minimise"}}, "unknown_field", "/reward/goal"),
+                ({"policy": "uniform"}, "fixed_field", "/policy"),
+                ({"seed": 1}, "fixed_field", "/seed"),
+                ({"reward": {"lo": 0}}, "fixed_field", "/reward/lo"),
+                ({"reward": {"goal": "minimise"}}, "fixed_field", "/reward/goal"),
+                ({"rewards": {}}, "unknown_field", "/rewards"),
                 ({"reward": 1}, "wrong_type", "/reward"),
                 ({"floor": 1}, "out_of_range", "/floor"),
                 ({"state": "archived"}, "out_of_range", "/state"),
