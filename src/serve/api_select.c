@@ -48,14 +48,13 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 	return rc;
 }
 
-static int decide_perform(struct api_call *c, struct engine_item *it, struct api_item_work *w)
+static int decide_perform(struct api_call *c, struct api_item_work *w, struct buf *out)
 {
 	struct engine_work *work = &c->a->work;
 	struct decide_work *d = w->bound;
 	struct event ev;
 	int rc = engine_decide(work, &d->in, d->known, c->rq->now_us, &ev, &w->replayed, &w->err);
 
-	(void)it;
 	if (rc) {
 		return rc;
 	}
@@ -63,8 +62,8 @@ static int decide_perform(struct api_call *c, struct engine_item *it, struct api
 		metrics_decision(api_policy_index(experiment_policy(work->e)), 1);
 	}
 	w->status = w->replayed ? 200 : 201;
-	w->out = decision_to_json(work->e, &ev);
-	return w->out ? 0 : err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	decision_write(work->e, &ev, out);
+	return 0;
 }
 
 static void decide_finish(struct api_call *c, struct api_item_work *w)

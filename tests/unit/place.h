@@ -17,18 +17,20 @@
 struct place {
 	const struct store_ops *ops;
 	struct store_disk *disk; /* NULL: a folder */
-	char where[64];
+	char where[256];
 };
 
 static inline void place_init(struct place *p, const struct store_ops *ops)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	*p = (struct place){.ops = ops};
 	if (ops == &store_memory) {
 		p->disk = store_disk_new();
 		ck_assert_ptr_nonnull(p->disk);
 		snprintf(p->where, sizeof(p->where), "%s", store_disk_where(p->disk));
 	} else {
-		snprintf(p->where, sizeof(p->where), "/tmp/test_store_XXXXXX");
+		snprintf(p->where, sizeof(p->where), "%s/test_store_XXXXXX", tmp ? tmp : "/tmp");
 		ck_assert_ptr_nonnull(mkdtemp(p->where));
 	}
 }
@@ -38,11 +40,11 @@ static inline void place_release(struct place *p)
 {
 	DIR *dir = p->disk ? NULL : opendir(p->where);
 	struct dirent *entry;
-	char path[512];
+	char path[sizeof(p->where) + 256];
 
 	store_disk_free(p->disk);
 	while (dir && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", p->where, entry->d_name);
+		snprintf(path, sizeof(path), "%s/%.250s", p->where, entry->d_name);
 		unlink(path);
 	}
 	if (dir) {

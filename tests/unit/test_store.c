@@ -575,7 +575,7 @@ END_TEST
 /* Changes a database behind the back of its owner. */
 static void alter(const struct place *p, const char *sql)
 {
-	char path[128];
+	char path[300];
 	sqlite3 *db;
 
 	snprintf(path, sizeof(path), "%s/state.db", p->where);
@@ -632,6 +632,79 @@ START_TEST(what_others_did_to_the_file_is_noticed)
 }
 END_TEST
 
+START_TEST(the_wal_stays_small_however_much_is_written)
+{
+	enum { BODY = 100000, BODIES = 800 };
+	struct store_info info;
+	struct store_group g;
+	struct place p;
+	struct store *s;
+	char *body = calloc(1, BODY);
+
+	place_init(&p, &store_sqlite);
+	s = place_open(&p);
+	store_group_init(&g);
+	for (uint64_t seq = 1; seq <= BODIES; seq++) {
+		store_group_reset(&g);
+		ck_assert_int_eq(store_group_add_raw(&g, STORE_REGISTRY, seq, body, BODY), 0);
+		while (store_reserve(s, g.bytes.len) == RC_BUSY) {
+			store_wait(s, store_durable(s) + 1);
+		}
+		store_append(s, &g, g.bytes.len);
+	}
+	ck_assert_int_eq(store_drain(s), 0);
+	store_info(s, &info);
+	ck_assert_uint_gt(info.wal_bytes, 0);
+	ck_assert_uint_lt(info.wal_bytes, 24u << 20);
+	store_group_release(&g);
+	store_close(s);
+	place_release(&p);
+	free(body);
+}
+END_TEST
+
+struct commits {
+	_Atomic size_t n, events;
+};
+
+static void count_commit(void *arg, size_t events, uint64_t elapsed_us)
+{
+	struct commits *c = arg;
+
+	(void)elapsed_us;
+	c->n++;
+	c->events += events;
+}
+
+START_TEST(what_is_appended_while_corked_shares_a_commit)
+{
+	struct commits c = {0};
+	struct store_options o;
+	struct place p;
+	struct store *s;
+
+	place_init(&p, &store_memory);
+	o = place_options(&p);
+	o.committed = count_commit;
+	o.arg = &c;
+	ck_assert_int_eq(store_open(&o, &s, NULL), 0);
+	store_cork(s);
+	for (uint64_t seq = 1; seq <= 50; seq++) {
+		place_append(s, 1, seq);
+	}
+	put_snapshot(s, 1, 50);
+	store_uncork(s);
+	ck_assert_int_eq(store_drain(s), 0);
+	ck_assert_uint_eq(c.events, 50);
+	ck_assert_uint_le(c.n, 2); /* a second may have passed in between */
+	store_cork(s);
+	place_append(s, 1, 51);
+	ck_assert_int_eq(store_wait(s, 51), 0); /* who waits comes first */
+	store_close(s);
+	place_release(&p);
+}
+END_TEST
+
 #define WRITERS 4
 #define EACH 2000
 
@@ -684,7 +757,7 @@ START_TEST(threads_append_side_by_side)
 }
 END_TEST
 
-RUN("store", what_is_durable_is_read_back_in_order,
+RUN("store", the_wal_stays_small_however_much_is_written, what_is_durable_is_read_back_in_order,
     closing_writes_what_is_queued_and_opening_continues,
     a_seq_that_is_taken_fails_the_store_for_good,
     a_failing_call_loses_nothing_that_was_acknowledged, the_queue_is_bounded_and_room_comes_back,
@@ -696,4 +769,5 @@ RUN("store", what_is_durable_is_read_back_in_order,
     at_an_interval_nobody_waits_and_all_is_written_in_the_end,
     a_second_writer_is_refused_and_readers_are_not, bodies_of_the_registry_may_be_anything,
     a_gap_is_noticed, an_error_of_the_caller_is_not_explained_by_the_store,
-    what_others_did_to_the_file_is_noticed, threads_append_side_by_side)
+    what_is_appended_while_corked_shares_a_commit, what_others_did_to_the_file_is_noticed,
+    threads_append_side_by_side)
