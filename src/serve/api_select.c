@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "serve/api_batch.h"
+#include "json/bind.h"
 #include "json/decision_json.h"
 
 struct decide_work {
@@ -38,20 +39,22 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 		rc = err_set(&w->err, RC_INVALID, "reserved_id", "/id",
 		    "ids that begin with d: are the engine's");
 	}
+	if (rc == 0 && d->in.id && bind_fingerprint(w->in, &d->in.fingerprint)) {
+		rc = err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
 	if (rc == 0 && d->in.id) {
 		rc = engine_seek_decision(c->a->o.engine, it, d->in.id, &d->known, &w->err);
 	}
 	return rc;
 }
 
-static int decide_perform(struct api_call *c, struct engine_item *it, struct api_item_work *w)
+static int decide_perform(struct api_call *c, struct api_item_work *w, struct buf *out)
 {
 	struct engine_work *work = &c->a->work;
 	struct decide_work *d = w->bound;
 	struct event ev;
 	int rc = engine_decide(work, &d->in, d->known, c->rq->now_us, &ev, &w->replayed, &w->err);
 
-	(void)it;
 	if (rc) {
 		return rc;
 	}
@@ -59,8 +62,8 @@ static int decide_perform(struct api_call *c, struct engine_item *it, struct api
 		metrics_decision(api_policy_index(experiment_policy(work->e)), 1);
 	}
 	w->status = w->replayed ? 200 : 201;
-	w->out = decision_to_json(work->e, &ev);
-	return w->out ? 0 : err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	decision_write(work->e, &ev, out);
+	return 0;
 }
 
 static void decide_finish(struct api_call *c, struct api_item_work *w)

@@ -215,7 +215,13 @@ static void run_round(struct http *h)
 		http_conn_sweep(h);
 		http_stream_check(h);
 	}
+	if (h->app.round) {
+		h->app.round(h->app.arg, true);
+	}
 	MHD_run(h->daemon);
+	if (h->app.round) {
+		h->app.round(h->app.arg, false);
+	}
 	atomic_fetch_add_explicit(&h->turns, 1, memory_order_relaxed);
 	sleep_until_due(h, seen);
 	if (atomic_load_explicit(&h->wakes, memory_order_relaxed) != seen) {

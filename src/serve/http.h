@@ -112,6 +112,7 @@ struct http_app {
 	void (*refused)(void *arg, enum http_refusal why);
 	uint64_t (*durable)(void *arg); /* the highest ticket that is on disk */
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */
+	void (*round)(void *arg, bool begins); /* a round of requests begins, or is over; optional */
 };
 
 struct http_options {

@@ -135,7 +135,7 @@ fail:
 /* Called with the lock. */
 static void wake(struct store *s)
 {
-	if (s->sleeping) {
+	if (s->sleeping && (!s->corked || s->stop || s->fill->used > s->o.queue_bytes / 4)) {
 		s->sleeping = false;
 		pthread_cond_signal(&s->wake);
 	}
@@ -223,6 +223,23 @@ uint64_t store_append(struct store *s, const struct store_group *g, size_t reser
 	ticket = enqueue(s, g->bytes.data, g->bytes.len, g->events);
 	pthread_mutex_unlock(&s->lock);
 	return ticket;
+}
+
+void store_cork(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->corked = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_uncork(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->corked = false;
+	if (s->fill->used) {
+		wake(s);
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 int store_snapshot_put(

@@ -63,6 +63,10 @@ void store_unreserve(struct store *s, size_t bytes);
 /* Cannot fail: takes a reservation of `reserved` bytes >= what the group holds (RC_LIMIT is a bug
  * of the caller and asserted). Returns the ticket: tickets grow by one per group. */
 uint64_t store_append(struct store *s, const struct store_group *g, size_t reserved);
+/* Between the two no commit begins unless the queue fills up: what is appended in one round of an
+ * event loop shares one. One thread. */
+void store_cork(struct store *s);
+void store_uncork(struct store *s);
 /* Queues a snapshot of events up to seq, all of which were appended before: it is written after
  * them. Takes body (malloc'd) over; on failure it stays the caller's. cursor: a hint for the next
  * expiry, kept beside the state, not part of it. RC_BUSY, RC_FULL, RC_FAILED, RC_MEMORY. */

@@ -33,7 +33,7 @@ struct store {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows, up to the atomics */
 	pthread_cond_t wake, done;
-	bool sleeping, stop;
+	bool sleeping, stop, corked;
 	unsigned waiters;
 	struct queue queues[2], *fill, *busy; /* busy->data is the commit thread's */
 	size_t reserved;

@@ -12,6 +12,7 @@
 
 #define MANY 100 /* arms: more than DRAW_FROM */
 #define STATE_MAX (1u << 26)
+#define GONE_FROM (RIG_ARMS_MAX - 50)
 
 static void for_each_variant(void (*claim)(const struct variant *v))
 {
@@ -50,12 +51,18 @@ START_TEST(prob_is_the_entry_of_pmf)
 }
 END_TEST
 
-/* Pearson's statistic of counts against n pmf, rare arms taken together, as a normal deviate. */
+/* Pearson's statistic of counts against n pmf, rare arms taken together, as a normal deviate;
+ * infinite when one frequent arm alone is too far off. */
 static double chi_square(const double *pmf, const uint32_t *count, size_t arms, double n)
 {
 	double sum = 0, rare = 0, rare_count = 0, cells = 0;
 
 	for (size_t i = 0; i < arms; i++) {
+		double sd = sqrt(n * pmf[i] * (1 - pmf[i]));
+
+		if (n * pmf[i] > 50 && fabs(count[i] - n * pmf[i]) > 5.5 * sd + 1e-6) {
+			return INFINITY;
+		}
 		if (n * pmf[i] < 5) {
 			rare += n * pmf[i];
 			rare_count += count[i];
@@ -75,7 +82,7 @@ static double chi_square(const double *pmf, const uint32_t *count, size_t arms, 
 
 static void claim_draw_follows_pmf(const struct variant *v)
 {
-	enum { DRAWS = 10000 };
+	enum { DRAWS = 40000 };
 	uint32_t count[MANY] = {0}, slot;
 	struct rig r;
 	double p, z;
@@ -213,9 +220,10 @@ static void claim_many_arms_load(const struct variant *v)
 	for (uint32_t i = 0; i < RIG_ARMS_MAX; i++) {
 		r.seq++;
 		rig_pulled(&r, i, 1.0 / RIG_ARMS_MAX);
-		rig_reward(&r, r.seq, i, 1.0 / RIG_ARMS_MAX, i % 3 / 2.0);
+		/* The best will be paused: nobody may take one for the best. */
+		rig_reward(&r, r.seq, i, 1.0 / RIG_ARMS_MAX, i < GONE_FROM ? i % 3 / 4.0 : 1);
 	}
-	for (uint32_t i = RIG_ARMS_MAX - 50; i < RIG_ARMS_MAX; i++) {
+	for (uint32_t i = GONE_FROM; i < RIG_ARMS_MAX; i++) {
 		r.ops->arm_set(r.state, i, ARM_PAUSED);
 		r.ask.n--;
 	}

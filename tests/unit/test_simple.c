@@ -185,7 +185,38 @@ START_TEST(thompson_takes_fewer_samples_of_many_arms)
 }
 END_TEST
 
-RUN("simple", uniform_is_uniform, greedy_takes_the_best_mean_and_the_first_of_equals,
-    greedy_passes_over_a_paused_arm, epsilon_decays_with_decisions, a_state_of_ten_arms_is_small,
+/* All distributions of 200 decisions that learn from each other, as one number. */
+static uint64_t digest_of(const struct policy_ops *ops, const struct spec_param *param, size_t n)
+{
+	uint64_t digest = 0;
+	struct rig r;
+
+	start(&r, ops, 5, param, n);
+	for (int i = 0; i < 200; i++) {
+		rig_learn(&r, 1);
+		for (size_t k = 0; k < r.ask.n; k++) {
+			digest = test_mix(digest, r.pmf[k] / 3); /* no trailing zeros */
+		}
+	}
+	rig_release(&r);
+	return digest;
+}
+
+START_TEST(bits_are_the_same_everywhere)
+{
+	const struct spec_param decaying = {.name = "decay", .text = "decaying"};
+	const struct spec_param gaussian = {.name = "likelihood", .text = "gaussian"};
+
+	ck_assert_uint_eq(digest_of(&epsilon_greedy_ops, NULL, 0), UINT64_C(6507102846462303632));
+	ck_assert_uint_eq(
+	    digest_of(&epsilon_greedy_ops, &decaying, 1), UINT64_C(16913611504333622747));
+	ck_assert_uint_eq(digest_of(&thompson_ops, NULL, 0), UINT64_C(547350308810311520));
+	ck_assert_uint_eq(digest_of(&thompson_ops, &gaussian, 1), UINT64_C(2998390435252614441));
+}
+END_TEST
+
+RUN("simple", bits_are_the_same_everywhere, uniform_is_uniform,
+    greedy_takes_the_best_mean_and_the_first_of_equals, greedy_passes_over_a_paused_arm,
+    epsilon_decays_with_decisions, a_state_of_ten_arms_is_small,
     thompson_draws_with_the_probability_of_being_best, thompson_counts_fractions_of_successes,
     thompson_takes_fewer_samples_of_many_arms)
