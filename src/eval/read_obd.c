@@ -52,8 +52,10 @@ static int raw_row(struct read_obd *r, struct errinfo *err)
 		}
 		if (c == '"' && (quoted || start)) {
 			quoted = !quoted;
+			start = !quoted; /* the second of two quotes goes on */
+		} else {
+			start = !quoted && c == ',';
 		}
-		start = !quoted && c == ',';
 		nul = nul || c == '\0';
 		buf_put_u8(&r->row, (uint8_t)c);
 	}
