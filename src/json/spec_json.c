@@ -177,7 +177,7 @@ static int param_from_text(char *pair, struct spec_param *ret, struct errinfo *e
 	char *eq = strchr(pair, '='), *end;
 
 	if (!eq || eq == pair || !eq[1]) {
-		return err_set(err, RC_INVALID, "invalid", "/policy",
+		return err_set(err, RC_INVALID, "wrong_type", "/policy",
 		    "parameters are written key=value, not \"%.60s\"", pair);
 	}
 	*eq = '\0';
@@ -350,7 +350,7 @@ int settings_patch_json(
 #define SETTINGS_AT(m) offsetof(struct settings_object, m)
 	static const struct bind_field fields[] = {
 	    {"floor", BIND_NUMBER, SETTINGS_AT(floor), BIND_NULL, 0, 1, NULL},
-	    {"state", BIND_CHOICE, SETTINGS_AT(state), 0, 0, 0, states},
+	    {"state", BIND_CHOICE, SETTINGS_AT(state), BIND_NULL, 0, 0, states},
 	    {"label", BIND_TEXT, SETTINGS_AT(label), BIND_NULL, 0, LABEL_MAX, NULL},
 	    {"reward", BIND_JSON, SETTINGS_AT(reward), 0, 0, 0, NULL},
 	    {"policy", BIND_FIXED, 0, 0, 0, 0, NULL},
@@ -362,7 +362,7 @@ int settings_patch_json(
 	};
 #undef SETTINGS_AT
 	struct settings_object o = {.floor = is_taken_away(patch, "floor") ? 0 : s->floor,
-	    .state = (int)s->state,
+	    .state = is_taken_away(patch, "state") ? (int)RUN_RUNNING : (int)s->state,
 	    .label = is_taken_away(patch, "label") ? "" : s->label};
 	struct settings after = *s;
 	int rc = bind_object(patch, fields, "", mem, &o, err);

@@ -25,7 +25,7 @@ static int reward_prepare(struct api_call *c, struct engine_item *it, struct api
 	w->bound = r;
 	rc = reward_from_json(w->in, &c->a->mem, &r->in, &r->decision, &w->err);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &r->in.key, "/key", &w->err);
+		rc = api_alias_key(c, w->in, "key", &r->in.key, &w->err);
 	}
 	if (rc == 0) {
 		rc = engine_seek_decision(g, it, r->decision, &r->about, &w->err);

@@ -33,7 +33,7 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 	rc = select_from_json(w->in, e, asks_pmf(c), &c->a->mem, &d->in, &w->err);
 	engine_unlock(it);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &d->in.id, "/id", &w->err);
+		rc = api_alias_key(c, w->in, "id", &d->in.id, &w->err);
 	}
 	if (rc == 0 && d->in.id && decision_id_is_made(d->in.id)) {
 		rc = err_set(&w->err, RC_INVALID, "reserved_id", "/id",

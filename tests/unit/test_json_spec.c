@@ -263,7 +263,7 @@ START_TEST(a_patch_that_is_refused_changes_nothing)
 	    {"{'floor':0.1,'reward':{'late':'never'}}", "out_of_range", "/reward/late"},
 	    {"{'floor':0.1,'reward':1}", "wrong_type", "/reward"},
 	    {"{'floor':0.1,'state':'archived'}", "out_of_range", "/state"},
-	    {"{'floor':0.1,'state':null}", "wrong_type", "/state"},
+	    {"{'floor':0.1,'state':7}", "wrong_type", "/state"},
 	    {"{'floor':0.1,'revision':1}", "unknown_field", "/revision"},
 	    {"[]", "wrong_type", ""},
 	};
