@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Allocations that fail on demand: those of the objects in the program, not of shared libraries.
- * Link with UNIT_FAULT_LDFLAGS. Any thread. */
+ * Link with UNIT_WRAP_MALLOC. Any thread. */
 #ifndef TESTS_UNIT_FAULT_H
 #define TESTS_UNIT_FAULT_H
 

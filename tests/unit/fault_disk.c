@@ -51,7 +51,9 @@ static void image_write(struct image *m, size_t at, const void *p, size_t n)
 	if (at + n > m->len) {
 		image_resize(m, at + n);
 	}
-	memcpy(m->data + at, p, n);
+	if (n) {
+		memcpy(m->data + at, p, n);
+	}
 }
 
 static void change_add(struct vfile *f, bool truncate, size_t at, const void *p, size_t n)

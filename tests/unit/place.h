@@ -17,18 +17,20 @@
 struct place {
 	const struct store_ops *ops;
 	struct store_disk *disk; /* NULL: a folder */
-	char where[64];
+	char where[256];
 };
 
 static inline void place_init(struct place *p, const struct store_ops *ops)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	*p = (struct place){.ops = ops};
 	if (ops == &store_memory) {
 		p->disk = store_disk_new();
 		ck_assert_ptr_nonnull(p->disk);
 		snprintf(p->where, sizeof(p->where), "%s", store_disk_where(p->disk));
 	} else {
-		snprintf(p->where, sizeof(p->where), "/tmp/test_store_XXXXXX");
+		snprintf(p->where, sizeof(p->where), "%s/test_store_XXXXXX", tmp ? tmp : "/tmp");
 		ck_assert_ptr_nonnull(mkdtemp(p->where));
 	}
 }
@@ -38,11 +40,11 @@ static inline void place_release(struct place *p)
 {
 	DIR *dir = p->disk ? NULL : opendir(p->where);
 	struct dirent *entry;
-	char path[512];
+	char path[sizeof(p->where) + 256];
 
 	store_disk_free(p->disk);
 	while (dir && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", p->where, entry->d_name);
+		snprintf(path, sizeof(path), "%s/%.250s", p->where, entry->d_name);
 		unlink(path);
 	}
 	if (dir) {
@@ -50,6 +52,13 @@ static inline void place_release(struct place *p)
 		rmdir(p->where);
 	}
 }
+
+static const struct store_ops *const place_backends[] = {&store_sqlite, &store_memory};
+
+/* The body of a claim runs once for each backend. */
+#define EACH_BACKEND(p)                                                                            \
+	for (size_t b_ = 0; b_ < 2 && (place_init(&(p), place_backends[b_]), 1);                   \
+	     place_release(&(p)), b_++)
 
 static inline struct store_options place_options(const struct place *p)
 {
@@ -135,6 +144,38 @@ static inline int64_t place_read(struct store_reader *r, uint32_t experiment)
 	    r, experiment, 0, STORE_SEQ_MAX, SIZE_MAX, &mem, place_compare, &c, &err);
 	arena_release(&mem);
 	return rc ? rc : c.differs ? RC_CONFLICT : (int64_t)c.n;
+}
+
+/* Snapshots as tests make them, and what was seen of them. */
+struct place_snapshots {
+	uint64_t seq[8];
+	int n, bad;
+};
+
+static inline int place_see_snapshot(void *arg, const struct store_snapshot *s)
+{
+	struct place_snapshots *seen = arg;
+
+	ck_assert_uint_eq(s->len, 100);
+	ck_assert_uint_eq(s->cursor, s->seq / 2);
+	ck_assert_int_eq(((const char *)s->body)[99], (char)s->seq);
+	seen->seq[seen->n++] = s->seq;
+	return 0;
+}
+
+static inline void place_see_bad(void *arg, uint32_t experiment, uint64_t seq)
+{
+	(void)experiment;
+	(void)seq;
+	((struct place_snapshots *)arg)->bad++;
+}
+
+static inline void place_put_snapshot(struct store *s, uint32_t experiment, uint64_t seq)
+{
+	char *body = calloc(1, 100);
+
+	body[99] = (char)seq;
+	ck_assert_int_eq(store_snapshot_put(s, experiment, seq, seq / 2, body, 100), 0);
 }
 
 #endif

@@ -317,7 +317,7 @@ END_TEST
 /* Long enough that the WAL is checkpointed and starts again. */
 START_TEST(a_power_cut_around_a_checkpoint_loses_nothing)
 {
-	uint64_t db = 0, calls, upto = 2 * GROUP * 22, cuts = is_long() ? 1000 : 40;
+	uint64_t db = 0, calls, upto = 2 * GROUP * 22, cuts = is_long() ? 1000 : 24;
 
 	fault_vfs_install();
 	calls = count_calls(upto, LARGE_SNAPSHOT, &db);
@@ -436,7 +436,7 @@ START_TEST(every_flipped_bit_is_noticed_or_harmless)
 	struct file *f = calloc(1, sizeof(*f));
 	struct place p, copy;
 	struct store_reader *r;
-	char path[128], wal[160], shm[160];
+	char path[300], wal[320], shm[320];
 	uint64_t state = 1, registry;
 	int rc, noticed = 0;
 
