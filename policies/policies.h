@@ -6,6 +6,8 @@
 #include "core/policy.h"
 
 extern const struct policy_ops uniform_ops;
+extern const struct policy_ops epsilon_greedy_ops;
+extern const struct policy_ops thompson_ops;
 extern const struct policy_ops ucb1_ops;
 extern const struct policy_ops ucb_tuned_ops;
 extern const struct policy_ops ucb_v_ops;

@@ -107,6 +107,17 @@ static const char *get_text(struct rd *in, struct arena *mem, size_t max)
 	return copy;
 }
 
+static unsigned get_choice(struct rd *in, unsigned values)
+{
+	unsigned v = rd_u8(in);
+
+	if (v >= values) {
+		rd_fail(in);
+		return 0;
+	}
+	return v;
+}
+
 static void load_params(struct rd *in, struct arena *mem, struct experiment_spec *spec)
 {
 	size_t n = rd_count(in, 3);
@@ -118,7 +129,7 @@ static void load_params(struct rd *in, struct arena *mem, struct experiment_spec
 	}
 	for (size_t i = 0; i < n; i++) {
 		p[i] = (struct spec_param){.name = get_text(in, mem, ID_MAX)};
-		if (rd_u8(in)) {
+		if (get_choice(in, 2)) {
 			p[i].text = get_text(in, mem, ID_MAX);
 		} else {
 			p[i].number = rd_f64(in);
@@ -144,17 +155,6 @@ static void load_features(struct rd *in, struct arena *mem, struct experiment_sp
 	spec->nfeatures = n;
 }
 
-static unsigned get_choice(struct rd *in, unsigned values)
-{
-	unsigned v = rd_u8(in);
-
-	if (v >= values) {
-		rd_fail(in);
-		return 0;
-	}
-	return v;
-}
-
 static void load_settings(struct rd *in, struct arena *mem, struct settings *s)
 {
 	s->label = get_text(in, mem, LABEL_MAX);
@@ -162,6 +162,9 @@ static void load_settings(struct rd *in, struct arena *mem, struct settings *s)
 	s->window_us = rd_var(in);
 	s->has_fallback = get_choice(in, 2);
 	s->fallback = rd_f64(in);
+	if (!s->has_fallback && (s->fallback != 0 || signbit(s->fallback))) {
+		rd_fail(in); /* save writes 0 */
+	}
 	s->late = (enum late_rule)get_choice(in, LATE_DROP + 1);
 	s->aggregate = (enum aggregate)get_choice(in, AGGREGATE_MAX + 1);
 	s->state = (enum run_state)get_choice(in, RUN_ARCHIVED + 1);
@@ -190,6 +193,24 @@ static void load_totals(struct rd *in, struct totals *t)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		*all[i] = rd_var(in);
 	}
+}
+
+/* Each parameter once, in the order of the table, as save_params() writes them. */
+static bool has_all_params(const struct experiment *e, const struct experiment_spec *spec)
+{
+	size_t i = 0;
+
+	for (const struct param_desc *d = e->ops->params; d && d->name; d++) {
+		if (isnan(param_get(d, e->params))) {
+			continue;
+		}
+		if (i == spec->nparams || strcmp(spec->params[i].name, d->name) != 0 ||
+		    !spec->params[i].text != (d->type != PARAM_CHOICE)) {
+			return false;
+		}
+		i++;
+	}
+	return i == spec->nparams;
 }
 
 static int load_state(struct rd *in, struct experiment *e)
@@ -250,7 +271,7 @@ int experiment_load(
 	rc = ops && spec_check(&spec, &err) == 0 ? experiment_start(&spec, ops, false, &e, &err)
 						 : RC_CORRUPT;
 	if (rc == 0) {
-		rc = load_state(in, e);
+		rc = has_all_params(e, &spec) ? load_state(in, e) : RC_CORRUPT;
 	}
 	arena_release(&mem);
 	if (rc) {

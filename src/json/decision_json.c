@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/decision_json.h"
 
-#include <float.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -40,7 +41,7 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 {
 	double *x = arena_array(mem, spec->nfeatures, sizeof(*x));
 	size_t n = json_is_array(v) ? json_array_size(v) : json_object_size(v);
-	char where[160];
+	char where[BIND_POINTER_MAX];
 
 	if (!x) {
 		return no_memory(err);
@@ -54,7 +55,7 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
 
 		if (!json_is_number(f)) {
-			snprintf(where, sizeof(where), "/context/%s", spec->features[i]);
+			bind_pointer("/context", spec->features[i], where);
 			return err_set(err, RC_INVALID, f ? "wrong_type" : "missing_field", where,
 			    "feature %s must be a number", spec->features[i]);
 		}
@@ -65,14 +66,46 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 	return 0;
 }
 
+/* The log must hold what the client meant: integers that a double would round are refused. */
+static int check_exact(const json_t *v, const char *pointer, struct errinfo *err)
+{
+	char where[BIND_POINTER_MAX], index[24];
+	double ignored;
+	int rc = 0;
+
+	if (json_is_number(v)) {
+		return bind_number(v, pointer, &ignored, err);
+	}
+	for (size_t i = 0; rc == 0 && i < json_array_size(v); i++) {
+		const json_t *item = json_array_get(v, i);
+
+		if (json_is_integer(item) || json_is_object(item) || json_is_array(item)) {
+			snprintf(index, sizeof(index), "%zu", i);
+			bind_pointer(pointer, index, where);
+			rc = check_exact(item, where, err);
+		}
+	}
+	for (void *i = json_object_iter((json_t *)v); rc == 0 && i;
+	     i = json_object_iter_next((json_t *)v, i)) {
+		bind_pointer(pointer, json_object_iter_key(i), where);
+		rc = check_exact(json_object_iter_value(i), where, err);
+	}
+	return rc;
+}
+
 static int context_from_json(const json_t *v, const struct experiment *e, struct arena *mem,
     struct select_in *ret, struct errinfo *err)
 {
 	struct experiment_spec spec;
+	int rc;
 
 	if (!json_is_object(v) && !json_is_array(v)) {
 		return err_set(err, RC_INVALID, "wrong_type", "/context",
 		    "context must be an object or an array, not %s", bind_type_name(v));
+	}
+	rc = check_exact(v, "/context", err);
+	if (rc) {
+		return rc;
 	}
 	ret->context = bind_compact(v, CONTEXT_TEXT_MAX, mem);
 	if (!ret->context) {
@@ -105,10 +138,6 @@ int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf,
 	if (rc == 0 && d.context) {
 		rc = context_from_json(d.context, e, mem, ret, err);
 	}
-	/* Always: the id may yet come from a header. It costs nothing without one. */
-	if (rc == 0 && bind_fingerprint(o, &ret->fingerprint)) {
-		rc = no_memory(err);
-	}
 	return rc;
 }
 
@@ -130,6 +159,7 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 	    {.name = NULL},
 	};
 	struct reward_object r;
+	double value = 0;
 	int rc;
 
 	memset(&r, 0, sizeof(r));
@@ -141,97 +171,128 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 		return err_set(err, RC_INVALID, "unsupported_feedback",
 		    r.rewards ? "/rewards" : "/label", "this policy takes one reward per decision");
 	}
-	if (!json_is_number(r.reward)) {
-		return err_set(err, RC_INVALID, r.reward ? "wrong_type" : "missing_field",
-		    "/reward", "reward must be a number");
+	if (!r.reward) {
+		return err_set(err, RC_INVALID, "missing_field", "/reward", "reward is missing");
 	}
-	*ret = (struct reward_in){.reward = json_number_value(r.reward), .key = r.key};
+	rc = bind_number(r.reward, "/reward", &value, err);
+	if (rc) {
+		return rc;
+	}
+	*ret = (struct reward_in){.reward = value, .key = r.key};
 	*ret_decision = r.decision;
-	return bind_fingerprint(o, &ret->fingerprint) ? no_memory(err) : 0;
+	return 0;
 }
 
-static json_t *picks_to_json(const struct experiment *e, const struct event_decision *d)
+static void put(struct buf *out, const char *s)
 {
-	json_t *list = json_array();
+	buf_put(out, s, strlen(s));
+}
 
-	for (size_t i = 0; i < d->npicks; i++) {
-		json_t *o = json_object();
+/* As JSON wants a real: with a point or an exponent. Propensities are finite. */
+static void put_real(struct buf *out, double v)
+{
+	char text[32];
 
-		json_object_set_new_nocheck(
-		    o, "arm", json_string_nocheck(arms_id(experiment_arms(e), d->picks[i].slot)));
-		json_object_set_new_nocheck(o, "propensity", json_real(d->picks[i].propensity));
-		if (json_array_append_new(list, o)) {
-			json_decref(list);
-			return NULL;
-		}
+	snprintf(text, sizeof(text), "%.17g", v);
+	put(out, text);
+	if (!strpbrk(text, ".e")) {
+		put(out, ".0");
 	}
-	return list;
 }
 
-static json_t *pmf_to_json(const struct experiment *e, const struct event_decision *d)
+/* ,"key":"value" */
+static void put_member(struct buf *out, const char *key, const char *value)
 {
-	json_t *o = json_object();
+	put(out, ",\"");
+	put(out, key);
+	put(out, "\":\"");
+	put(out, value);
+	put(out, "\"");
+}
 
+/* "arm":"news","propensity":0.5 */
+static void put_pick(struct buf *out, const struct experiment *e, const struct pick *p)
+{
+	put(out, "\"arm\":\"");
+	put(out, arms_id(experiment_arms(e), p->slot));
+	put(out, "\",\"propensity\":");
+	put_real(out, p->propensity);
+}
+
+static void put_picks(struct buf *out, const struct experiment *e, const struct event_decision *d)
+{
+	size_t from, to;
+	const char *first;
+
+	put(out, ",");
+	from = out->len;
+	put_pick(out, e, &d->picks[0]);
+	to = out->len;
+	put(out, ",\"arms\":[{");
+	if (buf_reserve(out, to - from)) {
+		return;
+	}
+	first = (const char *)out->data + from; /* the first one again, already written */
+	buf_put(out, first, to - from);
+	for (size_t i = 1; i < d->npicks; i++) {
+		put(out, "},{");
+		put_pick(out, e, &d->picks[i]);
+	}
+	put(out, "}]");
+}
+
+static void put_pmf(struct buf *out, const struct experiment *e, const struct event_decision *d)
+{
+	put(out, ",\"pmf\":{");
 	for (size_t i = 0; i < d->nslots; i++) {
-		json_object_set_new_nocheck(
-		    o, arms_id(experiment_arms(e), d->slots[i]), json_real(d->pmf[i]));
+		put(out, i ? ",\"" : "\"");
+		put(out, arms_id(experiment_arms(e), d->slots[i]));
+		put(out, "\":");
+		put_real(out, d->pmf[i]);
 	}
-	return o;
+	put(out, "}");
 }
 
-json_t *decision_to_json(const struct experiment *e, const struct event *ev)
+void decision_write(const struct experiment *e, const struct event *ev, struct buf *out)
 {
 	const struct event_decision *d = &ev->decision;
-	char scratch[DECISION_ID_MAX], at[CLOCK_TEXT_MAX], expires[CLOCK_TEXT_MAX];
-	json_t *o = json_object();
-	int rc = 0;
+	char scratch[DECISION_ID_MAX], at[CLOCK_TEXT_MAX], seq[24];
 
+	put(out, "{\"id\":\"");
+	put(out, experiment_decision_id(e, ev, scratch));
+	put(out, "\"");
+	put_member(out, "experiment", experiment_name(e));
+	snprintf(seq, sizeof(seq), ",\"seq\":%" PRIu64, ev->seq);
+	put(out, seq);
+	put_picks(out, e, d);
+	put_member(out, "policy", experiment_policy(e)->name);
 	clock_format(ev->at_us, at);
-	rc |= json_object_set_new_nocheck(
-	    o, "id", json_string_nocheck(experiment_decision_id(e, ev, scratch)));
-	rc |= json_object_set_new_nocheck(o, "experiment", json_string_nocheck(experiment_name(e)));
-	rc |= json_object_set_new_nocheck(o, "seq", json_integer((json_int_t)ev->seq));
-	rc |= json_object_set_new_nocheck(
-	    o, "arm", json_string_nocheck(arms_id(experiment_arms(e), d->picks[0].slot)));
-	rc |= json_object_set_new_nocheck(o, "propensity", json_real(d->picks[0].propensity));
-	rc |= json_object_set_new_nocheck(o, "arms", picks_to_json(e, d));
-	rc |= json_object_set_new_nocheck(
-	    o, "policy", json_string_nocheck(experiment_policy(e)->name));
-	rc |= json_object_set_new_nocheck(o, "at", json_string_nocheck(at));
+	put_member(out, "at", at);
 	if (d->expires_us) {
-		clock_format(d->expires_us, expires);
+		clock_format(d->expires_us, at);
+		put_member(out, "expires_at", at);
+	} else {
+		put(out, ",\"expires_at\":null");
 	}
-	rc |= json_object_set_new_nocheck(
-	    o, "expires_at", d->expires_us ? json_string_nocheck(expires) : json_null());
 	if (d->flags & DECISION_DEFER) {
-		rc |= json_object_set_new_nocheck(o, "deferred", json_true());
+		put(out, ",\"deferred\":true");
 	}
 	if (d->pmf) {
-		rc |= json_object_set_new_nocheck(o, "pmf", pmf_to_json(e, d));
+		put_pmf(out, e, d);
 	}
-	if (rc) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
 }
 
-json_t *reward_to_json(const char *decision, enum feedback_status status, unsigned flags)
+void reward_write(
+    const char *decision, enum feedback_status status, unsigned flags, struct buf *out)
 {
-	json_t *o = json_object();
-	int rc = json_object_set_new_nocheck(o, "decision", json_string_nocheck(decision));
-
-	rc |= json_object_set_new_nocheck(
-	    o, "status", json_string_nocheck(feedback_status_names[status]));
+	put(out, "{\"decision\":\"");
+	put(out, decision);
+	put(out, "\"");
+	put_member(out, "status", feedback_status_names[status]);
 	if (flags & FEEDBACK_IS_LATE) {
-		rc |= json_object_set_new_nocheck(o, "late", json_true());
+		put(out, ",\"late\":true");
 	}
 	if (flags & FEEDBACK_CLIPPED) {
-		rc |= json_object_set_new_nocheck(o, "clipped", json_true());
+		put(out, ",\"clipped\":true");
 	}
-	if (rc) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
 }

@@ -9,16 +9,20 @@
 #include "base/arena.h"
 #include "core/experiment.h"
 
-/* The body of one decision. Texts are borrowed from o, lists come from mem. */
+/* The body of one decision. Texts are borrowed from o, lists come from mem. The fingerprint is left
+ * to the caller: only what has an id or a key needs one (bind_fingerprint). */
 int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf, struct arena *mem,
     struct select_in *ret, struct errinfo *err);
 /* {"decision","reward","key"}; other forms of feedback are "unsupported_feedback". */
 int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
     const char **ret_decision, struct errinfo *err);
 
-/* New documents; NULL when out of memory. */
-json_t *decision_to_json(const struct experiment *e, const struct event *ev);
+/* Answers are written as text, without a tree in between: every string in them is an id or a time,
+ * which needs no escaping. Each of these writes an object without its closing brace, so that the
+ * caller may add members. Errors stay in out. */
+void decision_write(const struct experiment *e, const struct event *ev, struct buf *out);
 /* flags: enum feedback_flag of the reward's event. */
-json_t *reward_to_json(const char *decision, enum feedback_status status, unsigned flags);
+void reward_write(const char *decision, enum feedback_status status, unsigned flags,
+    struct buf *out);
 
 #endif

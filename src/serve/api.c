@@ -29,7 +29,10 @@ struct route {
 #define TEXT_TYPE "text/plain"
 
 /* clang-format off */
+/* The busy ones first. */
 static const struct route routes[] = {
+	{{"POST", "/v1/experiments/{e}/decisions", API_DECIDE, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_decide},
+	{{"POST", "/v1/experiments/{e}/rewards", API_REWARD, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_reward},
 	{{"PUT", "/v1/experiments/{e}", API_ADMIN, API_BODY_MAX}, MEDIA_JSON, JSON_TYPE, api_experiment_put},
 	{{"GET", "/v1/experiments", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_list},
 	{{"GET", "/v1/experiments/{e}", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_get},
@@ -39,11 +42,9 @@ static const struct route routes[] = {
 	{{"GET", "/v1/experiments/{e}/arms", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_arm_list},
 	{{"PATCH", "/v1/experiments/{e}/arms/{a}", API_ADMIN, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_arm_patch},
 	{{"DELETE", "/v1/experiments/{e}/arms/{a}", API_ADMIN, 0}, MEDIA_NONE, JSON_TYPE, api_arm_delete},
-	{{"POST", "/v1/experiments/{e}/decisions", API_DECIDE, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_decide},
 	{{"GET", "/v1/experiments/{e}/decisions/{d}", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_decision_get},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/void", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_void},
-	{{"POST", "/v1/experiments/{e}/rewards", API_REWARD, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_reward},
 	{{"GET", "/v1/experiments/{e}/stats", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_stats},
 	{{"GET", "/v1/experiments/{e}/events", API_READ, 0}, MEDIA_NONE, NDJSON_TYPE, api_events},
 	{{"GET", "/v1/policies", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_policies},
@@ -80,11 +81,12 @@ static bool path_fits(const char *template, const char *path, char param[2][ID_M
 			continue;
 		}
 		n = strcspn(path, "/");
-		if (n == 0 || n > ID_MAX) {
+		if (n == 0) {
 			return false;
 		}
-		memcpy(param[k], path, n);
-		param[k++][n] = '\0';
+		/* What is too long to be an id is none: nothing is called "". */
+		memcpy(param[k], path, n <= ID_MAX ? n : 0);
+		param[k++][n <= ID_MAX ? n : 0] = '\0';
 		path += n;
 		template += strcspn(template, "/");
 	}
@@ -108,8 +110,9 @@ static const struct route *route_find(
 		if (strcmp(routes[i].info.method, method) == 0) {
 			return &routes[i];
 		}
-		n += (size_t)snprintf(
-		    allow + n, 64 - n, "%s%s", n ? ", " : "", routes[i].info.method);
+		n += (size_t)snprintf(allow + n, 64 - n, "%s%s%s", n ? ", " : "",
+		    routes[i].info.method,
+		    strcmp(routes[i].info.method, "GET") == 0 ? ", HEAD" : "");
 	}
 	return NULL;
 }
@@ -199,7 +202,6 @@ static int check_media(struct api_call *c, const struct route *r)
 static void common_headers(struct http_response *rs)
 {
 	http_response_header(rs, "Cache-Control", "no-store");
-	http_response_header(rs, "X-Content-Type-Options", "nosniff");
 }
 
 void api_handle(struct api *a, const struct http_request *rq, struct http_response *rs)

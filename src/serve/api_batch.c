@@ -8,6 +8,9 @@
 
 #include "json/bind.h"
 
+#define ANSWER_BYTES_MAX ((size_t)64 << 20)
+#define ANSWER_BYTES_FIRST 384 /* of one item, usually */
+
 enum form { FORM_ONE, FORM_ARRAY, FORM_LINES };
 
 struct batch {
@@ -112,8 +115,61 @@ static bool is_lines(const struct api_call *c)
 	return type && strncasecmp(type, "application/x-ndjson", 20) == 0;
 }
 
-static void run(
-    struct api_call *c, const struct api_batch_ops *ops, struct engine_item *it, struct batch *b)
+static int put_bytes(const char *p, size_t n, void *arg)
+{
+	buf_put(arg, p, n);
+	return ((struct buf *)arg)->rc;
+}
+
+/* An item's problem, again without its closing brace. */
+static void put_problem(const struct errinfo *err, struct buf *out)
+{
+	json_t *o = problem_json(err, NULL);
+
+	if (!o || json_dump_callback(o, put_bytes, out, API_DUMP)) {
+		out->rc = RC_MEMORY;
+	} else {
+		out->len--;
+	}
+	json_decref(o);
+}
+
+/* The answer of one item of several: its members and the status it would have had alone. */
+static void put_status(const struct api_item_work *w, struct buf *out)
+{
+	int status = w->err.rc ? problem_find(w->err.code)->status : w->status;
+	char text[24];
+
+	snprintf(text, sizeof(text), ",\"http\":%d}", status);
+	buf_put(out, text, strlen(text));
+}
+
+static void perform(
+    struct api_call *c, const struct api_batch_ops *ops, struct batch *b, size_t i, struct buf *out)
+{
+	struct api_item_work *w = &b->items[i];
+
+	if (b->form == FORM_ARRAY) {
+		buf_put(out, i ? "," : "[", 1);
+	}
+	if (!w->err.rc) {
+		w->err.rc = ops->perform(c, w, out);
+	}
+	if (b->form == FORM_ONE) {
+		buf_put(out, "}", 1);
+		return;
+	}
+	if (w->err.rc) {
+		put_problem(&w->err, out);
+	}
+	put_status(w, out);
+	if (b->form == FORM_LINES) {
+		buf_put(out, "\n", 1);
+	}
+}
+
+static void run(struct api_call *c, const struct api_batch_ops *ops, struct engine_item *it,
+    struct batch *b, struct buf *out)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		struct api_item_work *w = &b->items[i];
@@ -124,106 +180,60 @@ static void run(
 	}
 	engine_begin(&c->a->work, it);
 	for (size_t i = 0; i < b->n; i++) {
-		struct api_item_work *w = &b->items[i];
-
-		if (!w->err.rc) {
-			w->err.rc = ops->perform(c, it, w);
-		}
+		perform(c, ops, b, i, out);
 	}
 	api_wait(c, engine_commit(&c->a->work));
+	if (b->form == FORM_ARRAY) {
+		buf_put(out, b->n ? "]" : "[]", b->n ? 1 : 2);
+	}
 	for (size_t i = 0; i < b->n; i++) {
 		ops->finish(c, &b->items[i]);
 	}
 }
 
-static int answer_one(struct api_call *c, struct api_item_work *w)
+static int answer(struct api_call *c, const struct batch *b, struct buf *out)
 {
-	json_t *out = w->out;
+	const struct api_item_work *w = &b->items[0];
 
-	if (w->err.rc) {
-		c->err = w->err;
-		return w->err.rc;
-	}
-	if (w->replayed) {
-		http_response_header(c->rs, "Idempotency-Replayed", "true");
-	}
-	w->out = NULL;
-	return api_send(c, w->status, out);
-}
-
-/* An item's answer within a batch: its members and "http". Taken over by the caller. */
-static json_t *item_answer(struct api_item_work *w)
-{
-	json_t *out = w->err.rc ? problem_json(&w->err, NULL) : json_incref(w->out);
-	int status = w->err.rc ? problem_find(w->err.code)->status : w->status;
-
-	if (out && json_object_set_new(out, "http", json_integer(status))) {
-		json_decref(out);
-		return NULL;
-	}
-	return out;
-}
-
-static int answer_array(struct api_call *c, struct batch *b)
-{
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < b->n; i++) {
-		if (!all || json_array_append_new(all, item_answer(&b->items[i]))) {
-			json_decref(all);
-			return api_out_of_memory(c);
-		}
-	}
-	return api_send(c, 200, all);
-}
-
-static int put_bytes(const char *p, size_t n, void *arg)
-{
-	buf_put(arg, p, n);
-	return ((struct buf *)arg)->rc;
-}
-
-static int answer_lines(struct api_call *c, struct batch *b)
-{
-	struct buf out;
-
-	buf_init(&out, 64 * API_BODY_MAX);
-	for (size_t i = 0; i < b->n; i++) {
-		json_t *o = item_answer(&b->items[i]);
-
-		if (!o || json_dump_callback(o, put_bytes, &out, API_DUMP)) {
-			json_decref(o);
-			buf_release(&out);
-			return api_out_of_memory(c);
-		}
-		json_decref(o);
-		buf_put_u8(&out, '\n');
-	}
 	c->rs->status = 200;
-	c->rs->content_type = "application/x-ndjson";
-	c->rs->body = (char *)buf_take(&out, &c->rs->body_len);
-	return 0;
+	if (b->form == FORM_ONE) {
+		if (w->err.rc) {
+			c->err = w->err;
+			return w->err.rc;
+		}
+		if (w->replayed) {
+			http_response_header(c->rs, "Idempotency-Replayed", "true");
+		}
+		c->rs->status = w->status;
+	}
+	c->rs->content_type = b->form == FORM_LINES ? "application/x-ndjson" : "application/json";
+	if (out->len == 0 && out->rc == 0) {
+		return 0; /* no lines in, none out */
+	}
+	c->rs->body = (char *)buf_take(out, &c->rs->body_len);
+	return c->rs->body ? 0 : api_out_of_memory(c);
 }
 
 int api_batch(struct api_call *c, const struct api_batch_ops *ops)
 {
 	struct batch b = {.form = FORM_ONE};
 	struct engine_item *it;
+	struct buf out;
 	int rc = api_item(c, &it);
 
+	buf_init(&out, ANSWER_BYTES_MAX);
 	if (rc == 0) {
 		rc = is_lines(c) ? from_lines(c, &b) : from_json(c, &b);
 	}
 	if (rc == 0) {
-		run(c, ops, it, &b);
-		rc = b.form == FORM_ONE     ? answer_one(c, &b.items[0])
-		     : b.form == FORM_ARRAY ? answer_array(c, &b)
-					    : answer_lines(c, &b);
+		buf_reserve(&out, b.n * ANSWER_BYTES_FIRST);
+		run(c, ops, it, &b, &out);
+		rc = answer(c, &b, &out);
 	}
 	for (size_t i = 0; b.items && i < b.n; i++) {
 		json_decref(b.items[i].in);
-		json_decref(b.items[i].out);
 	}
 	json_decref(b.root);
+	buf_release(&out);
 	return rc;
 }

@@ -19,8 +19,9 @@ struct api_item_work {
 struct api_batch_ops {
 	/* Binds and looks up; may read the log. Holds no lock. */
 	int (*prepare)(struct api_call *c, struct engine_item *it, struct api_item_work *w);
-	/* Under the experiment's lock: records and renders. */
-	int (*perform)(struct api_call *c, struct engine_item *it, struct api_item_work *w);
+	/* Under the experiment's lock: records, then writes the single answer's object without its
+	 * closing brace; nothing when it fails. */
+	int (*perform)(struct api_call *c, struct api_item_work *w, struct buf *out);
 	void (*finish)(
 	    struct api_call *c, struct api_item_work *w); /* gives back what prepare took */
 };

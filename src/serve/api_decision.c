@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One decision again: with all that happened to it, activated, made void. */
 #include "serve/api_impl.h"
+
+#define ANSWER_BYTES_MAX ((size_t)4 << 20)
 #include "json/decision_json.h"
 #include "json/event_json.h"
 
@@ -17,19 +19,6 @@ static int find_decision(struct api_call *c, struct engine_item **ret_it, struct
 	return rc;
 }
 
-struct history_walk {
-	struct api_call *c;
-	const struct experiment *e;
-	json_t *list;
-};
-
-static int add_event(void *arg, const struct event *ev)
-{
-	struct history_walk *walk = arg;
-
-	return json_array_append_new(walk->list, event_to_json(walk->e, ev)) ? RC_MEMORY : 0;
-}
-
 static const char *state_of(const struct pending *p)
 {
 	return p->flags & PENDING_VOID      ? "void"
@@ -38,41 +27,79 @@ static const char *state_of(const struct pending *p)
 					    : "open";
 }
 
+/* The stored answer and the decision's state, the object still open. */
+static void put_decision(const struct experiment *e, const struct event *ev,
+    const struct cache_entry *d, struct buf *out)
+{
+	decision_write(e, ev, out);
+	buf_printf(out, ",\"state\":\"%s\"", state_of(&d->pending));
+}
+
+static int send(struct api_call *c, struct buf *out)
+{
+	c->rs->status = 200;
+	c->rs->content_type = "application/json";
+	c->rs->body = (char *)buf_take(out, &c->rs->body_len);
+	return c->rs->body ? 0 : api_out_of_memory(c);
+}
+
+struct history_walk {
+	const struct experiment *e;
+	struct buf *out;
+	size_t n;
+};
+
+static int put_bytes(const char *p, size_t n, void *arg)
+{
+	buf_put(arg, p, n);
+	return ((struct buf *)arg)->rc;
+}
+
+static int add_event(void *arg, const struct event *ev)
+{
+	struct history_walk *walk = arg;
+	json_t *o = event_to_json(walk->e, ev);
+	int rc = o ? 0 : RC_MEMORY;
+
+	if (walk->n++) {
+		buf_put(walk->out, ",", 1);
+	}
+	if (o && json_dump_callback(o, put_bytes, walk->out, API_DUMP)) {
+		rc = RC_MEMORY;
+	}
+	json_decref(o);
+	return rc;
+}
+
 /* The stored answer, its state, and the events about it that are on disk. */
 int api_decision_get(struct api_call *c)
 {
 	struct engine *g = c->a->o.engine;
-	struct history_walk walk = {.c = c, .list = json_array()};
+	struct history_walk walk = {.n = 0};
 	struct engine_item *it;
 	struct cache_entry *d = NULL;
 	struct event ev;
-	json_t *out = NULL;
+	struct buf out;
 	int rc = find_decision(c, &it, &d);
 
 	if (rc) {
-		goto out;
+		return rc;
 	}
+	buf_init(&out, ANSWER_BYTES_MAX);
+	walk.out = &out;
 	walk.e = engine_lock(it);
 	rc = event_decode(d->bytes, d->len, d->seq, &c->a->mem, &ev);
-	out = rc ? NULL : decision_to_json(walk.e, &ev);
-	if (out) {
-		json_object_set_new(out, "state", json_string(state_of(&d->pending)));
+	if (rc == 0) {
+		put_decision(walk.e, &ev, d, &out);
 	}
 	engine_unlock(it);
-	if (!out || !walk.list) {
-		rc = api_out_of_memory(c);
-		goto out;
-	}
-	api_wait(c, d->ticket == CACHE_TICKET_OPEN ? 0 : d->ticket);
-	rc = engine_read_refs(g, it, d->seq, &c->a->mem, add_event, &walk, &c->err);
-	if (rc == 0) {
-		json_object_set(out, "events", walk.list);
-		rc = api_send(c, 200, json_incref(out));
-	}
-out:
+	buf_printf(&out, ",\"events\":[");
+	api_wait(c, d->ticket);
+	rc = rc ? rc : engine_read_refs(g, it, d->seq, &c->a->mem, add_event, &walk, &c->err);
+	buf_printf(&out, "]}");
+	rc = rc ? rc : send(c, &out);
 	engine_release(g, d);
-	json_decref(out);
-	json_decref(walk.list);
+	buf_release(&out);
 	return rc;
 }
 
@@ -85,25 +112,24 @@ static int change(struct api_call *c, change_fn *fn)
 	struct engine_item *it;
 	struct cache_entry *d = NULL;
 	struct event ev;
-	json_t *out = NULL;
+	struct buf out;
 	int rc = find_decision(c, &it, &d);
 
 	if (rc) {
-		goto out;
+		return rc;
 	}
+	buf_init(&out, ANSWER_BYTES_MAX);
 	engine_begin(&c->a->work, it);
 	rc = fn(&c->a->work, d, c->rq->now_us, &ev, &c->err);
-	if (rc == 0 || rc == RC_EXISTS) {
-		out = decision_to_json(c->a->work.e, &ev);
-		rc = out ? 0 : api_out_of_memory(c);
-	}
-	if (out) {
-		json_object_set_new(out, "state", json_string(state_of(&d->pending)));
+	rc = rc == RC_EXISTS ? 0 : rc;
+	if (rc == 0) {
+		put_decision(c->a->work.e, &ev, d, &out);
 	}
 	api_wait(c, engine_commit(&c->a->work));
-	rc = rc ? rc : api_send(c, 200, out);
-out:
+	buf_put(&out, "}", 1);
+	rc = rc ? rc : send(c, &out);
 	engine_release(c->a->o.engine, d);
+	buf_release(&out);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "serve/api_batch.h"
+#include "json/bind.h"
 #include "json/decision_json.h"
 
 struct reward_work {
@@ -24,18 +25,19 @@ static int reward_prepare(struct api_call *c, struct engine_item *it, struct api
 	w->bound = r;
 	rc = reward_from_json(w->in, &c->a->mem, &r->in, &r->decision, &w->err);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &r->in.key, "/key", &w->err);
+		rc = api_alias_key(c, w->in, "key", &r->in.key, &w->err);
 	}
 	if (rc == 0) {
 		rc = engine_seek_decision(g, it, r->decision, &r->about, &w->err);
 	}
 	if (rc == 0 && r->in.key) {
+		r->in.fingerprint = bind_fingerprint(w->in);
 		rc = engine_seek_reward(g, it, r->in.key, &r->known, &w->err);
 	}
 	return rc;
 }
 
-static int reward_perform(struct api_call *c, struct engine_item *it, struct api_item_work *w)
+static int reward_perform(struct api_call *c, struct api_item_work *w, struct buf *out)
 {
 	struct engine_work *work = &c->a->work;
 	struct reward_work *r = w->bound;
@@ -44,7 +46,6 @@ static int reward_perform(struct api_call *c, struct engine_item *it, struct api
 	int rc = engine_reward(
 	    work, &r->in, r->about, r->known, c->rq->now_us, &ev, &status, &w->replayed, &w->err);
 
-	(void)it;
 	if (rc == RC_NOT_FOUND) {
 		metrics_unknown_feedback();
 	} else if (rc == RC_STATE) {
@@ -59,8 +60,8 @@ static int reward_perform(struct api_call *c, struct engine_item *it, struct api
 	if (w->replayed && !w->alone) {
 		status = FEEDBACK_DUPLICATE;
 	}
-	w->out = reward_to_json(r->decision, status, ev.feedback.flags);
-	return w->out ? 0 : err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	reward_write(r->decision, status, ev.feedback.flags, out);
+	return 0;
 }
 
 static void reward_finish(struct api_call *c, struct api_item_work *w)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "serve/api_batch.h"
+#include "json/bind.h"
 #include "json/decision_json.h"
 
 struct decide_work {
@@ -32,26 +33,26 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 	rc = select_from_json(w->in, e, asks_pmf(c), &c->a->mem, &d->in, &w->err);
 	engine_unlock(it);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &d->in.id, "/id", &w->err);
+		rc = api_alias_key(c, w->in, "id", &d->in.id, &w->err);
 	}
 	if (rc == 0 && d->in.id && decision_id_is_made(d->in.id)) {
 		rc = err_set(&w->err, RC_INVALID, "reserved_id", "/id",
 		    "ids that begin with d: are the engine's");
 	}
 	if (rc == 0 && d->in.id) {
+		d->in.fingerprint = bind_fingerprint(w->in);
 		rc = engine_seek_decision(c->a->o.engine, it, d->in.id, &d->known, &w->err);
 	}
 	return rc;
 }
 
-static int decide_perform(struct api_call *c, struct engine_item *it, struct api_item_work *w)
+static int decide_perform(struct api_call *c, struct api_item_work *w, struct buf *out)
 {
 	struct engine_work *work = &c->a->work;
 	struct decide_work *d = w->bound;
 	struct event ev;
 	int rc = engine_decide(work, &d->in, d->known, c->rq->now_us, &ev, &w->replayed, &w->err);
 
-	(void)it;
 	if (rc) {
 		return rc;
 	}
@@ -59,8 +60,8 @@ static int decide_perform(struct api_call *c, struct engine_item *it, struct api
 		metrics_decision(api_policy_index(experiment_policy(work->e)), 1);
 	}
 	w->status = w->replayed ? 200 : 201;
-	w->out = decision_to_json(work->e, &ev);
-	return w->out ? 0 : err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	decision_write(work->e, &ev, out);
+	return 0;
 }
 
 static void decide_finish(struct api_call *c, struct api_item_work *w)

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 
 #define HASH_NONFATAL_OOM 1
+#define HASH_BKT_CAPACITY_THRESH 2 /* short chains: each link is a cache miss */
 #include <uthash.h>
 #include <utlist.h>
 
@@ -214,15 +215,17 @@ int cache_add(struct cache *c, const struct cache_entry *what, const char *name,
 {
 	struct name_key key;
 	uint32_t n = name ? name_key(&key, what->experiment, what->kind, name) : 0;
-	struct cache_links *l = links_new(what, &key, n), *there;
+	struct cache_links *l = links_new(what, &key, n), *there = NULL;
 	int rc = 0;
 
 	if (!l) {
 		return RC_MEMORY;
 	}
 	pthread_mutex_lock(&c->lock);
-	HASH_FIND_BYHASHVALUE(
-	    by_seq, c->by_seq, &l->seq_key, sizeof(l->seq_key), seq_hash(c, &l->seq_key), there);
+	if (seen != CACHE_NEW) {
+		HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &l->seq_key, sizeof(l->seq_key),
+		    seq_hash(c, &l->seq_key), there);
+	}
 	if (there) {
 		*ret = pin(there);
 	} else if (seen != CACHE_NEW && seen != c->evictions) {

@@ -135,7 +135,9 @@ fail:
 /* Called with the lock. */
 static void wake(struct store *s)
 {
-	if (s->sleeping && (!s->corked || s->stop || s->fill->used > s->o.queue_bytes / 4)) {
+	bool held = s->corked && !s->stop && !s->waiters && s->fill->used <= s->o.queue_bytes / 4;
+
+	if (s->sleeping && !held) {
 		s->sleeping = false;
 		pthread_cond_signal(&s->wake);
 	}
@@ -236,7 +238,7 @@ void store_uncork(struct store *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->corked = false;
-	if (s->fill->used) {
+	if (s->fill->used || s->njobs) {
 		wake(s);
 	}
 	pthread_mutex_unlock(&s->lock);

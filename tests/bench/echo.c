@@ -328,7 +328,14 @@ int main(int argc, char **argv)
 	    .reply_timeout_ms = 30000,
 	    .idle_timeout_ms = 60000};
 	static struct echo e = {.body_limit = 1024 * 1024};
-	struct http_app app = {&e, body_limit, handle, refuse, done, refused, durable, failed};
+	const struct http_app app = {.arg = &e,
+	    .body_limit = body_limit,
+	    .handle = handle,
+	    .refuse = refuse,
+	    .done = done,
+	    .refused = refused,
+	    .durable = durable,
+	    .failed = failed};
 	struct errinfo err = {0};
 	pthread_t thread;
 
