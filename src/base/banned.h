@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Macros where clang meets _FORTIFY_SOURCE, and it will not poison a macro. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets rand srand drand48
 #pragma GCC poison gmtime localtime asctime ctime mktemp tmpnam atoi atol atof
 
