@@ -6,6 +6,8 @@
 #include "core/policy.h"
 
 extern const struct policy_ops uniform_ops;
+extern const struct policy_ops epsilon_greedy_ops;
+extern const struct policy_ops thompson_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

@@ -5,6 +5,8 @@
 
 const struct policy_ops *const policy_table[] = {
 	&uniform_ops,
+	&epsilon_greedy_ops,
+	&thompson_ops,
 	NULL,
 };
 

@@ -44,7 +44,7 @@ static void uniform_arm_set(void *state, uint32_t slot, enum arm_state to)
 static int uniform_pmf(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf)
 {
 	(void)state, (void)rng;
-	pmf_uniform(ret_pmf, ask->n);
+	pmf_uniform(ask->n, ret_pmf);
 	return 0;
 }
 

@@ -41,7 +41,8 @@ uint32_t arms_find(const struct arms *a, const char *id); /* slot or ARM_NONE */
 const char *arms_id(const struct arms *a, uint32_t slot);
 const char *arms_label(const struct arms *a, uint32_t slot); /* "" when none */
 void arms_save(const struct arms *a, struct buf *out);
-int arms_load(struct arms *a, struct rd *in); /* into an initialised, empty a; RC_CORRUPT, RC_MEMORY */
+int arms_load(
+    struct arms *a, struct rd *in); /* into an initialised, empty a; RC_CORRUPT, RC_MEMORY */
 size_t arms_bytes(const struct arms *a);
 
 #endif

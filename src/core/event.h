@@ -11,7 +11,7 @@
 #include "core/spec.h"
 
 #define EVENT_VERSION 1
-#define EVENT_BYTES_MAX (64u << 20) /* of one encoded event: a creation with all its arms */
+#define EVENT_BYTES_MAX (8u << 20) /* of one encoded event: a creation with all its arms */
 
 enum event_kind {
 	EVENT_CREATE = 1,
@@ -57,9 +57,9 @@ struct event_decision {
 
 enum feedback_status {
 	FEEDBACK_LEARNT,
-	FEEDBACK_RECORDED, /* logged, not learnt: late, or of a retired arm */
-	FEEDBACK_PENDING,  /* held until the window closes or the decision is activated */
-	FEEDBACK_LATE,     /* dropped by rule; no event */
+	FEEDBACK_RECORDED,  /* logged, not learnt: late, or of a retired arm */
+	FEEDBACK_PENDING,   /* held until the window closes or the decision is activated */
+	FEEDBACK_LATE,      /* dropped by rule; no event */
 	FEEDBACK_DUPLICATE, /* nothing new; no event */
 	FEEDBACK_STATUSES
 };
@@ -76,17 +76,19 @@ enum feedback_flag {
 
 /* Reward, expiry, activate and void: what happened to one decision. */
 struct event_feedback {
-	uint64_t ref;   /* seq of the decision */
-	const char *id; /* its caller's id, or NULL */
+	uint64_t ref;     /* seq of the decision */
+	const char *id;   /* its caller's id, or NULL */
 	struct pick pick; /* copied from the decision, as are x and dim */
 	const double *x;
 	size_t dim;
 	unsigned flags;
 	enum feedback_status status; /* rewards only */
 	double reward;               /* as sent; rewards only */
-	double learn;                /* clipped, in the caller's direction; with FEEDBACK_LEARN */
-	const char *key;             /* NULL when none */
-	uint64_t fingerprint;        /* of the request; 0 without key */
+	/* In the caller's direction, clipped: with FEEDBACK_LEARN what is learnt, with
+	 * FEEDBACK_PENDING the aggregate held from here on. Else 0. */
+	double learn;
+	const char *key;      /* NULL when none */
+	uint64_t fingerprint; /* of the request; 0 without key */
 };
 
 enum arm_op { ARM_OP_ADD, ARM_OP_SET };

@@ -2,8 +2,8 @@
 /* One experiment: arms, a policy's state, totals. Pure: no I/O, threads, clock or logging; one
  * thread at a time. const is the witness: nothing but apply and reserve changes an experiment.
  *
- * To decide or to learn: experiment_reserve(), then a const function that fills in an event, then
- * (once the event is queued) experiment_apply(). Recovery and replay only apply. */
+ * To decide or to learn: a const function fills in an event, experiment_reserve() makes room for
+ * it, and once it is queued experiment_apply() cannot fail. Recovery and replay only apply. */
 #ifndef CORE_EXPERIMENT_H
 #define CORE_EXPERIMENT_H
 
@@ -13,7 +13,8 @@
 #include "core/pending.h"
 
 #define PMF_MAX 1000   /* arms up to which ?include=pmf answers */
-#define SCAN_MAX 65536 /* eligible arms a decision may walk through */
+#define SCAN_MAX 65536 /* arms that one decision may walk through */
+#define DRAW_FROM 65   /* arms from which a policy's draw() is used instead of its pmf() */
 
 struct experiment;
 
@@ -44,17 +45,16 @@ struct reward_in {
 	uint64_t fingerprint;
 };
 
-/* RC_INVALID with pointers as in PUT /v1/experiments/{e}; `ops` must be the policy spec names. The
- * state is that of after the creation event (seq 1). Copies what it keeps. */
-int experiment_new(const struct experiment_spec *spec, const struct policy_ops *ops,
-    uint64_t at_us, struct experiment **ret, struct errinfo *err);
+/* RC_INVALID or RC_LIMIT with pointers as in PUT /v1/experiments/{e}; `ops` must be the policy that
+ * spec names. The state is that after the creation event (seq 1). Copies what it keeps. */
+int experiment_new(const struct experiment_spec *spec, const struct policy_ops *ops, uint64_t at_us,
+    struct experiment **ret, struct errinfo *err);
 void experiment_free(struct experiment *e);
 
-/* Memory for `arms` more arms, so that apply cannot fail. */
-int experiment_reserve(struct experiment *e, size_t arms);
-/* The only mutation. ev->seq must be experiment_seq() + 1, except for EVENT_CREATE, which only
- * experiment_new takes. RC_CORRUPT: a stored event does not fit, nothing changed; RC_MEMORY: only
- * when not reserved. */
+/* Memory for applying this event, so that apply cannot fail. RC_MEMORY or RC_LIMIT (arms). */
+int experiment_reserve(struct experiment *e, const struct event *ev);
+/* The only mutation. ev->seq must be experiment_seq() + 1; EVENT_CREATE is experiment_new's.
+ * RC_CORRUPT: a stored event does not fit, nothing changed; RC_MEMORY: only when not reserved. */
 int experiment_apply(struct experiment *e, const struct event *ev);
 
 /* Fill in the next event; the memory it points to comes from mem or the arguments. Errors name the
@@ -77,16 +77,16 @@ int experiment_expire(const struct experiment *e, const struct event *d, const s
 /* Arms to add; an id that is there is RC_CONFLICT. RC_LIMIT. */
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
     uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
-int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to,
-    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
+int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,
+    struct arena *mem, struct event *ret_ev, struct errinfo *err);
 int experiment_change(const struct experiment *e, const struct settings *s, uint64_t at_us,
     struct event *ret_ev, struct errinfo *err);
 
 /* Snapshot: everything but the name of the file it stands in. load refuses what save cannot have
  * written (RC_CORRUPT) and newer versions (RC_VERSION); find gives the policy by name. */
 void experiment_save(const struct experiment *e, struct buf *out);
-int experiment_load(struct rd *in, const struct policy_ops *(*find)(const char *name),
-    struct experiment **ret);
+int experiment_load(
+    struct rd *in, const struct policy_ops *(*find)(const char *name), struct experiment **ret);
 /* BLAKE2b of the saved bytes: equal digests, equal states. RC_MEMORY. */
 int experiment_digest(const struct experiment *e, unsigned char ret[16]);
 
@@ -97,7 +97,12 @@ uint64_t experiment_created_us(const struct experiment *e);
 uint64_t experiment_changed_seq(const struct experiment *e); /* last change of settings: the ETag */
 /* The decision up to which every window is known to have closed; expiry goes on after it. */
 uint64_t experiment_expired_ref(const struct experiment *e);
+bool experiment_has_windows(const struct experiment *e); /* some decision has, or may have, one */
 const struct settings *experiment_settings(const struct experiment *e);
+double experiment_lo(const struct experiment *e); /* as given: of a reward or of a cost */
+double experiment_hi(const struct experiment *e);
+enum goal experiment_goal(const struct experiment *e);
+uint64_t experiment_fingerprint(const struct experiment *e);
 const struct totals *experiment_totals(const struct experiment *e);
 const struct arms *experiment_arms(const struct experiment *e);
 const struct history *experiment_history(const struct experiment *e);
@@ -109,8 +114,8 @@ void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret)
 size_t experiment_bytes(const struct experiment *e); /* memory it takes, about */
 /* "d:<seq>-<check>": the id of a decision whose caller chose none. */
 #define DECISION_ID_MAX 40
-const char *experiment_decision_id(const struct experiment *e, const struct event *d,
-    char scratch[DECISION_ID_MAX]);
+const char *experiment_decision_id(
+    const struct experiment *e, const struct event *d, char scratch[DECISION_ID_MAX]);
 /* The seq in such an id; 0 when it is not one of this experiment. */
 uint64_t experiment_decision_seq(const struct experiment *e, const char *id);
 bool decision_id_is_made(const char *id); /* has that form: refused from callers */

@@ -18,12 +18,12 @@ enum pending_flag {
 struct pending {
 	unsigned flags;
 	uint32_t rewards; /* that count towards the aggregate */
-	double held;      /* the aggregate of those, clipped */
+	double held;      /* the aggregate of those, as the last event says */
 };
 
 void pending_start(struct pending *p, const struct event_decision *d);
 /* Folds in a feedback event whose ref is this decision. */
-void pending_apply(struct pending *p, const struct event *ev, enum aggregate rule);
+void pending_apply(struct pending *p, const struct event *ev);
 bool pending_is_open(const struct pending *p);
 
 #endif

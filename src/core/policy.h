@@ -86,7 +86,8 @@ struct policy_ops {
 	size_t (*bound)(const void *params, size_t slots, size_t dim);
 	int (*create)(const struct policy_env *env, void **ret_state);
 	void (*destroy)(void *state); /* NULL is fine */
-	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY: as before. */
+	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY: as before.
+	 */
 	int (*reserve)(void *state, size_t slots);
 
 	void (*arm_add)(void *state, uint32_t slot); /* changes; the next slot, active */
@@ -101,7 +102,8 @@ struct policy_ops {
 	    double *ret_propensity);
 	double (*prob)(const void *state, const struct ask *ask, uint32_t slot);
 
-	void (*pulled)(void *state, const struct pull *p); /* changes; optional: a decision was made */
+	void (*pulled)(
+	    void *state, const struct pull *p); /* changes; optional: a decision was made */
 	/* changes; optional: a decision was made void, or its window closed without a reward */
 	void (*lost)(void *state, const struct pull *p);
 	void (*update)(void *state, const struct outcome *o); /* changes */

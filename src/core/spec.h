@@ -10,12 +10,12 @@
 
 #include "base/err.h"
 
-#define ID_MAX 128             /* ids of experiments, arms, subjects, groups, decisions, keys */
-#define LABEL_MAX 256          /* bytes of UTF-8 */
-#define ARMS_MAX 1048576       /* slots of one experiment, retired ones included */
-#define DIM_MAX 1024           /* entries of a context vector */
-#define GROUPS_MAX 32          /* groups of one decision */
-#define CONTEXT_TEXT_MAX 8192  /* bytes of a logged context */
+#define ID_MAX 128            /* ids of experiments, arms, subjects, groups, decisions, keys */
+#define LABEL_MAX 256         /* bytes of UTF-8 */
+#define ARMS_MAX 1048576      /* slots of one experiment, retired ones included */
+#define DIM_MAX 1024          /* entries of a context vector */
+#define GROUPS_MAX 32         /* groups of one decision */
+#define CONTEXT_TEXT_MAX 8192 /* bytes of a logged context */
 
 enum goal { GOAL_MAXIMISE, GOAL_MINIMISE };
 enum late_rule { LATE_RECORD, LATE_LEARN, LATE_DROP };
@@ -24,7 +24,8 @@ enum run_state { RUN_RUNNING, RUN_PAUSED, RUN_ARCHIVED };
 
 /* Their names in JSON, in the order of the enums, ending with NULL. */
 extern const char *const goal_names[], *const late_rule_names[], *const aggregate_names[],
-    *const run_state_names[], *const arm_state_names[];
+								     *const run_state_names[],
+									 *const arm_state_names[];
 
 /* What PATCH may change. */
 struct settings {
@@ -55,9 +56,10 @@ struct experiment_spec {
 	size_t nparams;
 	const struct spec_arm *arms;
 	size_t narms;
-	uint32_t slots; /* arms answered per decision */
+	uint32_t slots; /* arms answered per decision; 1 unless the policy gives slates */
 	uint64_t seed;
-	double lo, hi; /* of a reward, or of a cost */
+	uint64_t fingerprint; /* of the request, to tell a retry from another body */
+	double lo, hi;        /* of a reward, or of a cost */
 	enum goal goal;
 	const char *const *features; /* declared context, in order of x; may be NULL */
 	size_t nfeatures;

@@ -36,21 +36,25 @@ struct http_arg {
 /* Borrowed until the handler returns. */
 struct http_request {
 	const char *method; /* "GET" */
-	const char *path;   /* starts with '/', not percent-decoded: no valid id needs it */
+	/* Starts with '/'. Only what may stand in an id is percent-decoded (clients write ':' as
+	 * %3A), so that no other spelling of '/' or NUL ever matches a route. */
+	const char *path;
 	struct http_arg args[HTTP_ARGS_MAX];
 	size_t nargs;
 	const char *field[HTTP_FIELDS]; /* NULL when absent */
-	char request_id[HTTP_REQUEST_ID_MAX + 1]; /* the client's X-Request-Id when sound, else made */
+	/* The client's X-Request-Id when sound, else made. Every reply carries it. */
+	char request_id[HTTP_REQUEST_ID_MAX + 1];
 	const char *body; /* NUL after body_len */
 	size_t body_len;
 	uint64_t now_us;  /* wall clock when the request was complete */
-	uint64_t mono_us; /* monotonic, at the first byte */
+	uint64_t mono_us; /* monotonic, when the loop woke for its first line */
 };
 
 /* A body made piece by piece, for streams that follow the log. All calls from the loop thread. */
 struct http_stream {
 	/* Appends at most about 64 KiB to out. 1: there may be more at once. 0: the end.
-	 * HTTP_STREAM_WAIT: nothing now; called again after the next http_wake(). Negative: abort. */
+	 * HTTP_STREAM_WAIT: nothing now; called again after the next http_wake(), at most 200 times
+	 * a second; while draining it is the end. Negative: abort. */
 	int (*next)(struct http_stream *s, struct buf *out);
 	void (*free)(struct http_stream *s);
 };
@@ -81,24 +85,26 @@ const char *http_request_arg(const struct http_request *rq, const char *name); /
 
 /* Why http itself refuses or ends a request; also the label of banditd_http_rejected_total. */
 enum http_refusal {
-	HTTP_REFUSED_FRAMING,    /* 400, connection closed */
-	HTTP_REFUSED_TOO_LARGE,  /* 413, connection closed when the body was not read */
-	HTTP_REFUSED_METHOD,     /* 501 for methods we do not know at all */
-	HTTP_REFUSED_STORE,      /* 503: the ticket can never become durable */
-	HTTP_REFUSED_DRAINING,   /* 503 while stopping */
-	HTTP_REFUSED_MEMORY,     /* 503 */
-	HTTP_REFUSED_TIMEOUT,    /* connection shut, no answer */
-	HTTP_REFUSED_LIMIT,      /* connection not accepted */
+	HTTP_REFUSED_FRAMING,   /* 400, connection closed */
+	HTTP_REFUSED_TOO_LARGE, /* 413, connection closed when the body was not read */
+	HTTP_REFUSED_METHOD,    /* 501 for methods we do not know at all */
+	HTTP_REFUSED_STORE,     /* 503: the ticket can never become durable */
+	HTTP_REFUSED_DRAINING,  /* 503 while stopping */
+	HTTP_REFUSED_MEMORY,    /* 503 */
+	HTTP_REFUSED_TIMEOUT,   /* connection shut, no answer */
+	HTTP_REFUSED_LIMIT,     /* connection not accepted */
 	HTTP_REFUSALS
 };
 
 /* What http asks of the application. Every call comes from the loop thread. */
 struct http_app {
 	void *arg;
-	/* Largest body this route takes; 0 when it takes none or the route is unknown. */
+	/* Largest body this route takes; 0 when it takes none or the route is unknown: then a small
+	 * body is read and dropped, and the request handled as if it had none. */
 	size_t (*body_limit)(void *arg, const char *method, const char *path);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
-	/* Renders a refusal as the application's error document. rq may have no body. */
+	/* Renders a refusal as the application's error document. rq has no body and, before its
+	 * head was sound, may lack fields; detail is a sentence or NULL. Sets no ticket. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,
 	    const char *detail, struct http_response *rs);
 	/* A request is over: its status, route and time from the first byte. */
@@ -106,16 +112,17 @@ struct http_app {
 	void (*refused)(void *arg, enum http_refusal why);
 	uint64_t (*durable)(void *arg); /* the highest ticket that is on disk */
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */
+	void (*round)(void *arg, bool begins); /* a round of requests begins, or is over; optional */
 };
 
 struct http_options {
-	const char *listen; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; port 0 picks one */
-	int listen_fd;      /* >= 0: an inherited listening socket instead */
-	unsigned connections;            /* in all */
+	const char *listen;   /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; port 0 picks one */
+	int listen_fd;        /* >= 0: an inherited listening socket instead */
+	unsigned connections; /* in all */
 	unsigned connections_per_address; /* 0: no limit */
-	unsigned request_timeout_ms;  /* from the first byte of a request to its last */
-	unsigned reply_timeout_ms;    /* until the client has taken the reply */
-	unsigned idle_timeout_ms;     /* between requests */
+	unsigned request_timeout_ms; /* from the request line (at first: the connect) to the end */
+	unsigned reply_timeout_ms;   /* until the client has taken the reply */
+	unsigned idle_timeout_ms;    /* between requests */
 };
 
 struct http;
@@ -131,6 +138,8 @@ int http_run(struct http *h, unsigned drain_ms);
 void http_stop(struct http *h); /* any thread, signal handlers too */
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */
 unsigned http_connections(const struct http *h); /* any thread */
+/* Any thread, for a watchdog: has moved soon after http_wake(), or the loop hangs. */
+unsigned http_turns(const struct http *h);
 void http_free(struct http *h);
 
 #endif

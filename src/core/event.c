@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The byte layout is described in doc/storage.md; event_decode.c is the inverse of this file. */
+#include "core/event.h"
+
+#include <string.h>
+
+#include "core/event_impl.h"
+
+const char *const event_kind_names[EVENT_KINDS] = {
+    NULL, "create", "decision", "reward", "expiry", "activate", "void", "arm", "change", "plan"};
+const char *const feedback_status_names[FEEDBACK_STATUSES + 1] = {
+    "learnt", "recorded", "pending", "late", "duplicate", NULL};
+
+bool event_is_feedback(const struct event *ev)
+{
+	return ev->kind == EVENT_REWARD || ev->kind == EVENT_EXPIRY || ev->kind == EVENT_ACTIVATE ||
+	       ev->kind == EVENT_VOID;
+}
+
+static void put_text(struct buf *out, const char *s)
+{
+	buf_put_str(out, s, strlen(s));
+}
+
+static void put_doubles(struct buf *out, const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_put_f64(out, v[i]);
+	}
+}
+
+static void put_settings(struct buf *out, const struct settings *s)
+{
+	buf_put_f64(out, s->floor);
+	buf_put_var(out, s->window_us);
+	buf_put_u8(out, s->has_fallback);
+	if (s->has_fallback) {
+		buf_put_f64(out, s->fallback);
+	}
+	buf_put_u8(out, (uint8_t)s->late);
+	buf_put_u8(out, (uint8_t)s->aggregate);
+	buf_put_u8(out, (uint8_t)s->state);
+	put_text(out, s->label);
+}
+
+static void put_create(struct buf *out, const struct experiment_spec *s)
+{
+	put_text(out, s->name);
+	put_text(out, s->policy);
+	buf_put_var(out, s->nparams);
+	for (size_t i = 0; i < s->nparams; i++) {
+		const struct spec_param *p = &s->params[i];
+
+		put_text(out, p->name);
+		buf_put_u8(out, p->text != NULL);
+		if (p->text) {
+			put_text(out, p->text);
+		} else {
+			buf_put_f64(out, p->number);
+		}
+	}
+	buf_put_var(out, s->slots);
+	buf_put_u64(out, s->seed);
+	buf_put_u64(out, s->fingerprint);
+	buf_put_f64(out, s->lo);
+	buf_put_f64(out, s->hi);
+	buf_put_u8(out, (uint8_t)s->goal);
+	buf_put_var(out, s->nfeatures);
+	for (size_t i = 0; i < s->nfeatures; i++) {
+		put_text(out, s->features[i]);
+	}
+	put_settings(out, &s->settings);
+	buf_put_var(out, s->narms);
+	for (size_t i = 0; i < s->narms; i++) {
+		put_text(out, s->arms[i].id);
+		put_text(out, s->arms[i].label);
+	}
+}
+
+/* Ascending slots as differences. */
+static void put_slots(struct buf *out, const uint32_t *slots, size_t n)
+{
+	uint32_t before = 0;
+
+	buf_put_var(out, n);
+	for (size_t i = 0; i < n; i++) {
+		buf_put_var(out, slots[i] - before);
+		before = slots[i];
+	}
+}
+
+static void put_decision(struct buf *out, const struct event_decision *d, uint64_t at_us)
+{
+	buf_put_u8(out, (uint8_t)(d->flags | (d->id ? HAS_ID : 0) | (d->subject ? HAS_SUBJECT : 0) |
+				  (d->context ? HAS_CONTEXT : 0) | (d->dim ? HAS_X : 0) |
+				  (d->ngroups ? HAS_GROUPS : 0)));
+	if (d->id) {
+		put_text(out, d->id);
+		buf_put_u64(out, d->fingerprint);
+	}
+	buf_put_var(out, d->expires_us ? d->expires_us - at_us : 0);
+	buf_put_var(out, d->npicks);
+	for (size_t i = 0; i < d->npicks; i++) {
+		buf_put_var(out, d->picks[i].slot);
+		buf_put_f64(out, d->picks[i].propensity);
+	}
+	if (d->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
+		put_slots(out, d->slots, d->nslots);
+	}
+	if (d->flags & DECISION_PMF) {
+		put_doubles(out, d->pmf, d->nslots);
+	}
+	if (d->dim) {
+		buf_put_var(out, d->dim);
+		put_doubles(out, d->x, d->dim);
+	}
+	if (d->subject) {
+		put_text(out, d->subject);
+	}
+	if (d->context) {
+		put_text(out, d->context);
+	}
+	if (d->ngroups) {
+		buf_put_var(out, d->ngroups);
+		for (size_t i = 0; i < d->ngroups; i++) {
+			put_text(out, d->groups[i]);
+		}
+	}
+}
+
+static void put_feedback(struct buf *out, const struct event_feedback *f, enum event_kind kind)
+{
+	buf_put_u8(out, (uint8_t)f->flags);
+	buf_put_u8(
+	    out, (uint8_t)((f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0)));
+	buf_put_var(out, f->ref);
+	if (f->id) {
+		put_text(out, f->id);
+	}
+	buf_put_var(out, f->pick.slot);
+	buf_put_f64(out, f->pick.propensity);
+	if (f->dim) {
+		buf_put_var(out, f->dim);
+		put_doubles(out, f->x, f->dim);
+	}
+	if (kind == EVENT_REWARD) {
+		buf_put_u8(out, (uint8_t)f->status);
+		buf_put_f64(out, f->reward);
+	}
+	if (feedback_has_learn(f, kind)) {
+		buf_put_f64(out, f->learn);
+	}
+	if (f->key) {
+		put_text(out, f->key);
+		buf_put_u64(out, f->fingerprint);
+	}
+}
+
+static void put_arm(struct buf *out, const struct event_arm *a)
+{
+	buf_put_var(out, a->n);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct arm_change *c = &a->changes[i];
+
+		buf_put_u8(out, (uint8_t)c->op);
+		buf_put_var(out, c->slot);
+		if (c->op == ARM_OP_ADD) {
+			put_text(out, c->id);
+			put_text(out, c->label);
+		} else {
+			buf_put_u8(out, (uint8_t)c->state);
+		}
+	}
+}
+
+void event_encode(const struct event *ev, struct buf *out)
+{
+	buf_put_u8(out, EVENT_VERSION);
+	buf_put_u8(out, (uint8_t)ev->kind);
+	buf_put_var(out, ev->at_us);
+	switch (ev->kind) {
+	case EVENT_CREATE:
+		put_create(out, &ev->create);
+		break;
+	case EVENT_DECISION:
+		put_decision(out, &ev->decision, ev->at_us);
+		break;
+	case EVENT_REWARD:
+	case EVENT_EXPIRY:
+	case EVENT_ACTIVATE:
+	case EVENT_VOID:
+		put_feedback(out, &ev->feedback, ev->kind);
+		break;
+	case EVENT_ARM:
+		put_arm(out, &ev->arm);
+		break;
+	case EVENT_CHANGE:
+		put_settings(out, &ev->change);
+		break;
+	case EVENT_PLAN:
+	case EVENT_KINDS:
+		break;
+	}
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every field is checked as if an enemy had written it: what passes is what event.c can write. */
+#include <math.h>
+#include <string.h>
+
+#include "core/event_impl.h"
+
+/* The reader with the arena its pointers come from; an allocation that fails is kept apart from
+ * bytes that do not check. */
+struct source {
+	struct rd *in;
+	struct arena *mem;
+	bool starved;
+};
+
+static void *take(struct source *s, size_t count, size_t each)
+{
+	void *p = arena_array(s->mem, count, each);
+
+	if (!p) {
+		s->starved = true;
+		rd_fail(s->in);
+	}
+	return p;
+}
+
+static const char *get_text(struct source *s, size_t max)
+{
+	size_t n;
+	const char *p = rd_str(s->in, &n);
+	char *copy;
+
+	if (s->in->rc || n > max || memchr(p, '\0', n)) {
+		rd_fail(s->in);
+		return "";
+	}
+	copy = take(s, n + 1, 1);
+	if (!copy) {
+		return "";
+	}
+	memcpy(copy, p, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+static const char *get_id(struct source *s)
+{
+	const char *id = get_text(s, ID_MAX);
+
+	if (!s->in->rc && !id_is_valid(id)) {
+		rd_fail(s->in);
+	}
+	return id;
+}
+
+static double get_finite(struct source *s)
+{
+	double v = rd_f64(s->in);
+
+	if (!isfinite(v)) {
+		rd_fail(s->in);
+	}
+	return v;
+}
+
+/* An enum or bool of so many values. */
+static unsigned get_choice(struct source *s, unsigned values)
+{
+	unsigned v = rd_u8(s->in);
+
+	if (v >= values) {
+		rd_fail(s->in);
+		return 0;
+	}
+	return v;
+}
+
+static uint32_t get_slot(struct source *s)
+{
+	uint64_t v = rd_var(s->in);
+
+	if (v >= ARMS_MAX) {
+		rd_fail(s->in);
+		return 0;
+	}
+	return (uint32_t)v;
+}
+
+static double get_propensity(struct source *s)
+{
+	double p = rd_f64(s->in);
+
+	if (!(p > 0 && p <= 1)) {
+		rd_fail(s->in);
+	}
+	return p;
+}
+
+static const double *get_doubles(struct source *s, size_t n)
+{
+	double *v;
+
+	if (s->in->rc || n > rd_left(s->in) / 8) {
+		rd_fail(s->in);
+		return NULL;
+	}
+	v = take(s, n, sizeof(*v));
+	for (size_t i = 0; v && i < n; i++) {
+		v[i] = get_finite(s);
+	}
+	return v;
+}
+
+static const double *get_x(struct source *s, size_t *ret_dim)
+{
+	size_t n = rd_count(s->in, 8);
+
+	if (n == 0 || n > DIM_MAX) {
+		rd_fail(s->in);
+		return NULL;
+	}
+	*ret_dim = n;
+	return get_doubles(s, n);
+}
+
+static const char *const *get_texts(struct source *s, size_t n)
+{
+	const char **v = take(s, n, sizeof(*v));
+
+	for (size_t i = 0; v && i < n; i++) {
+		v[i] = get_id(s);
+	}
+	return v;
+}
+
+static void get_settings(struct source *s, struct settings *ret)
+{
+	ret->floor = get_finite(s);
+	ret->window_us = rd_var(s->in);
+	ret->has_fallback = get_choice(s, 2);
+	ret->fallback = ret->has_fallback ? get_finite(s) : 0;
+	ret->late = (enum late_rule)get_choice(s, LATE_DROP + 1);
+	ret->aggregate = (enum aggregate)get_choice(s, AGGREGATE_MAX + 1);
+	ret->state = (enum run_state)get_choice(s, RUN_ARCHIVED + 1);
+	ret->label = get_text(s, LABEL_MAX);
+}
+
+static void get_params(struct source *s, struct experiment_spec *ret)
+{
+	size_t n = rd_count(s->in, 3);
+	struct spec_param *p = take(s, n, sizeof(*p));
+
+	ret->params = p;
+	ret->nparams = n;
+	for (size_t i = 0; p && i < n; i++) {
+		p[i].name = get_id(s);
+		p[i].text = get_choice(s, 2) ? get_id(s) : NULL;
+		p[i].number = p[i].text ? 0 : get_finite(s);
+	}
+}
+
+static void get_create(struct source *s, struct experiment_spec *ret)
+{
+	struct spec_arm *arms;
+
+	ret->name = get_id(s);
+	ret->policy = get_id(s);
+	get_params(s, ret);
+	ret->slots = get_slot(s);
+	ret->seed = rd_u64(s->in);
+	ret->fingerprint = rd_u64(s->in);
+	ret->lo = get_finite(s);
+	ret->hi = get_finite(s);
+	ret->goal = (enum goal)get_choice(s, GOAL_MINIMISE + 1);
+	ret->nfeatures = rd_count(s->in, 2);
+	ret->features = get_texts(s, ret->nfeatures);
+	get_settings(s, &ret->settings);
+	ret->narms = rd_count(s->in, 3);
+	ret->arms = arms = take(s, ret->narms, sizeof(*arms));
+	for (size_t i = 0; arms && i < ret->narms; i++) {
+		arms[i].id = get_id(s);
+		arms[i].label = get_text(s, LABEL_MAX);
+	}
+}
+
+static void get_slots(struct source *s, struct event_decision *ret)
+{
+	size_t n = rd_count(s->in, 1);
+	uint32_t *slots = take(s, n, sizeof(*slots));
+	uint64_t slot = 0;
+
+	for (size_t i = 0; slots && i < n; i++) {
+		uint64_t step = rd_var(s->in);
+
+		if ((i && step == 0) || step >= ARMS_MAX || slot + step >= ARMS_MAX) {
+			rd_fail(s->in);
+			step = 0;
+		}
+		slot += step;
+		slots[i] = (uint32_t)slot;
+	}
+	ret->slots = slots;
+	ret->nslots = n;
+}
+
+static void get_picks(struct source *s, struct event_decision *ret)
+{
+	size_t n = rd_count(s->in, 9);
+	struct pick *picks;
+
+	if (n == 0) {
+		rd_fail(s->in);
+	}
+	ret->picks = picks = take(s, n, sizeof(*picks));
+	ret->npicks = n;
+	for (size_t i = 0; picks && i < n; i++) {
+		picks[i].slot = get_slot(s);
+		picks[i].propensity = get_propensity(s);
+	}
+}
+
+static void get_groups(struct source *s, struct event_decision *ret)
+{
+	ret->ngroups = rd_count(s->in, 2);
+	if (ret->ngroups == 0 || ret->ngroups > GROUPS_MAX) {
+		rd_fail(s->in);
+		return;
+	}
+	ret->groups = get_texts(s, ret->ngroups);
+}
+
+static void get_decision(struct source *s, struct event_decision *ret, uint64_t at_us)
+{
+	unsigned bits = rd_u8(s->in);
+	uint64_t open_us;
+
+	ret->flags = bits & DECISION_FLAGS;
+	if (bits & HAS_ID) {
+		ret->id = get_id(s);
+		ret->fingerprint = rd_u64(s->in);
+	}
+	open_us = rd_var(s->in);
+	if (open_us > UINT64_MAX - at_us) {
+		rd_fail(s->in);
+	}
+	ret->expires_us = open_us ? at_us + open_us : 0;
+	get_picks(s, ret);
+	if (ret->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
+		get_slots(s, ret);
+	}
+	if (ret->flags & DECISION_PMF) {
+		ret->pmf = get_doubles(s, ret->nslots);
+	}
+	if (bits & HAS_X) {
+		ret->x = get_x(s, &ret->dim);
+	}
+	ret->subject = bits & HAS_SUBJECT ? get_id(s) : NULL;
+	ret->context = bits & HAS_CONTEXT ? get_text(s, CONTEXT_TEXT_MAX) : NULL;
+	if (bits & HAS_GROUPS) {
+		get_groups(s, ret);
+	}
+}
+
+static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
+{
+	unsigned bits;
+
+	ret->flags = rd_u8(s->in);
+	bits = rd_u8(s->in);
+	if ((ret->flags & ~FEEDBACK_FLAGS) || (bits & ~(unsigned)(HAS_ID | HAS_KEY | HAS_X)) ||
+	    ((bits & HAS_KEY) && kind != EVENT_REWARD)) {
+		rd_fail(s->in);
+	}
+	ret->ref = rd_var(s->in);
+	ret->id = bits & HAS_ID ? get_id(s) : NULL;
+	ret->pick.slot = get_slot(s);
+	ret->pick.propensity = get_propensity(s);
+	if (bits & HAS_X) {
+		ret->x = get_x(s, &ret->dim);
+	}
+	if (kind == EVENT_REWARD) {
+		ret->status = (enum feedback_status)get_choice(s, FEEDBACK_PENDING + 1);
+		ret->reward = get_finite(s);
+	}
+	if (feedback_has_learn(ret, kind)) {
+		ret->learn = get_finite(s);
+	}
+	if (bits & HAS_KEY) {
+		ret->key = get_id(s);
+		ret->fingerprint = rd_u64(s->in);
+	}
+}
+
+static void get_arm(struct source *s, struct event_arm *ret)
+{
+	size_t n = rd_count(s->in, 3);
+	struct arm_change *c = take(s, n, sizeof(*c));
+
+	for (size_t i = 0; c && i < n; i++) {
+		c[i] = (struct arm_change){.op = (enum arm_op)get_choice(s, ARM_OP_SET + 1)};
+		c[i].slot = get_slot(s);
+		if (c[i].op == ARM_OP_ADD) {
+			c[i].id = get_id(s);
+			c[i].label = get_text(s, LABEL_MAX);
+		} else {
+			c[i].state = (enum arm_state)get_choice(s, ARM_RETIRED + 1);
+		}
+	}
+	ret->changes = c;
+	ret->n = n;
+}
+
+static void get_body(struct source *s, struct event *ev)
+{
+	switch (ev->kind) {
+	case EVENT_CREATE:
+		get_create(s, &ev->create);
+		break;
+	case EVENT_DECISION:
+		get_decision(s, &ev->decision, ev->at_us);
+		break;
+	case EVENT_REWARD:
+	case EVENT_EXPIRY:
+	case EVENT_ACTIVATE:
+	case EVENT_VOID:
+		get_feedback(s, &ev->feedback, ev->kind);
+		break;
+	case EVENT_ARM:
+		get_arm(s, &ev->arm);
+		break;
+	case EVENT_CHANGE:
+		get_settings(s, &ev->change);
+		break;
+	case EVENT_PLAN:
+	case EVENT_KINDS:
+	default:
+		rd_fail(s->in);
+	}
+}
+
+int event_decode(const void *p, size_t n, uint64_t seq, struct arena *mem, struct event *ret)
+{
+	struct rd in;
+	struct source s = {.in = &in, .mem = mem};
+	struct event ev;
+	unsigned version;
+
+	memset(&ev, 0, sizeof(ev)); /* whichever member of the union the kind selects */
+	ev.seq = seq;
+	rd_init(&in, p, n);
+	version = rd_u8(&in);
+	if (in.rc == 0 && version > EVENT_VERSION) {
+		return RC_VERSION;
+	}
+	ev.kind = (enum event_kind)rd_u8(&in);
+	ev.at_us = rd_var(&in);
+	get_body(&s, &ev);
+	if (s.starved) {
+		return RC_MEMORY;
+	}
+	if (in.rc || version == 0 || rd_left(&in)) {
+		return RC_CORRUPT;
+	}
+	*ret = ev;
+	return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes that an administrator asks for: arms and settings, again as events. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/experiment_impl.h"
+
+static int out_of_memory(struct errinfo *err)
+{
+	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+static int check_open(const struct experiment *e, struct errinfo *err)
+{
+	if (e->settings.state == RUN_ARCHIVED) {
+		return err_set(
+		    err, RC_STATE, "experiment_archived", "", "experiment %s is archived", e->name);
+	}
+	return 0;
+}
+
+static void start(
+    const struct experiment *e, enum event_kind kind, uint64_t at_us, struct event *ret_ev)
+{
+	memset(ret_ev, 0, sizeof(*ret_ev));
+	ret_ev->kind = kind;
+	ret_ev->seq = e->seq + 1;
+	ret_ev->at_us = at_us > e->at_us ? at_us : e->at_us;
+}
+
+static int check_new_arm(
+    const struct experiment *e, const struct spec_arm *arms, size_t i, struct errinfo *err)
+{
+	char pointer[32];
+
+	snprintf(pointer, sizeof(pointer), "/%zu", i);
+	if (!id_is_valid(arms[i].id) || strlen(arms[i].label) > LABEL_MAX) {
+		return err_set(err, RC_INVALID, "invalid_id", pointer,
+		    "an arm's id is 1-128 of A-Z a-z 0-9 . _ : -, its label at most 256 bytes");
+	}
+	if (arms_find(&e->arms, arms[i].id) != ARM_NONE) {
+		return err_set(
+		    err, RC_CONFLICT, "arm_exists", pointer, "arm %s is there already", arms[i].id);
+	}
+	return 0;
+}
+
+int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err)
+{
+	size_t most = e->ops->draw ? ARMS_MAX : SCAN_MAX;
+	struct arm_change *c;
+	int rc = check_open(e, err);
+
+	if (rc) {
+		return rc;
+	}
+	if (n > most - e->arms.n) {
+		return err_set(err, RC_LIMIT, "too_many", "", "policy %s takes at most %zu arms",
+		    e->ops->name, most);
+	}
+	c = arena_array(mem, n, sizeof(*c));
+	if (!c) {
+		return out_of_memory(err);
+	}
+	for (size_t i = 0; i < n; i++) {
+		rc = check_new_arm(e, arms, i, err);
+		if (rc) {
+			return rc;
+		}
+		c[i] = (struct arm_change){.op = ARM_OP_ADD,
+		    .slot = e->arms.n + (uint32_t)i,
+		    .id = arms[i].id,
+		    .label = arms[i].label};
+	}
+	start(e, EVENT_ARM, at_us, ret_ev);
+	ret_ev->arm = (struct event_arm){.changes = c, .n = n};
+	return 0;
+}
+
+int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,
+    struct arena *mem, struct event *ret_ev, struct errinfo *err)
+{
+	struct arm_change *c;
+	int rc = check_open(e, err);
+
+	if (rc) {
+		return rc;
+	}
+	if (e->arms.arm[slot].state == to) {
+		return RC_EXISTS;
+	}
+	if (e->arms.arm[slot].state == ARM_RETIRED) {
+		return err_set(err, RC_STATE, "arm_retired", "/state",
+		    "a retired arm stays retired; add it under another id");
+	}
+	c = arena_alloc(mem, sizeof(*c));
+	if (!c) {
+		return out_of_memory(err);
+	}
+	*c = (struct arm_change){.op = ARM_OP_SET, .slot = slot, .state = to};
+	start(e, EVENT_ARM, at_us, ret_ev);
+	ret_ev->arm = (struct event_arm){.changes = c, .n = 1};
+	return 0;
+}
+
+static bool settings_equal(const struct settings *a, const struct settings *b)
+{
+	return a->floor == b->floor && a->window_us == b->window_us &&
+	       a->has_fallback == b->has_fallback && a->fallback == b->fallback &&
+	       a->late == b->late && a->aggregate == b->aggregate && a->state == b->state &&
+	       strcmp(a->label, b->label) == 0;
+}
+
+int experiment_change(const struct experiment *e, const struct settings *s, uint64_t at_us,
+    struct event *ret_ev, struct errinfo *err)
+{
+	int rc = check_open(e, err);
+
+	if (rc) {
+		return settings_equal(s, &e->settings) ? RC_EXISTS : rc;
+	}
+	rc = settings_check(s, e->lo, e->hi, err);
+	if (rc) {
+		return rc;
+	}
+	if (settings_equal(s, &e->settings)) {
+		return RC_EXISTS;
+	}
+	start(e, EVENT_CHANGE, at_us, ret_ev);
+	ret_ev->change = *s;
+	return 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be read of an experiment. */
+#include <string.h>
+
+#include "core/experiment_impl.h"
+
+const char *experiment_name(const struct experiment *e)
+{
+	return e->name;
+}
+
+uint64_t experiment_seq(const struct experiment *e)
+{
+	return e->seq;
+}
+
+uint64_t experiment_created_us(const struct experiment *e)
+{
+	return e->created_us;
+}
+
+uint64_t experiment_changed_seq(const struct experiment *e)
+{
+	return e->changed_seq;
+}
+
+uint64_t experiment_expired_ref(const struct experiment *e)
+{
+	return e->expired_ref;
+}
+
+bool experiment_has_windows(const struct experiment *e)
+{
+	return e->has_windows;
+}
+
+const struct settings *experiment_settings(const struct experiment *e)
+{
+	return &e->settings;
+}
+
+double experiment_lo(const struct experiment *e)
+{
+	return e->lo;
+}
+
+double experiment_hi(const struct experiment *e)
+{
+	return e->hi;
+}
+
+enum goal experiment_goal(const struct experiment *e)
+{
+	return e->goal;
+}
+
+uint64_t experiment_fingerprint(const struct experiment *e)
+{
+	return e->fingerprint;
+}
+
+const struct totals *experiment_totals(const struct experiment *e)
+{
+	return &e->totals;
+}
+
+const struct arms *experiment_arms(const struct experiment *e)
+{
+	return &e->arms;
+}
+
+const struct history *experiment_history(const struct experiment *e)
+{
+	return &e->history;
+}
+
+const struct policy_ops *experiment_policy(const struct experiment *e)
+{
+	return e->ops;
+}
+
+const void *experiment_params(const struct experiment *e)
+{
+	return e->params;
+}
+
+void experiment_describe(const struct experiment *e, uint32_t slot, struct arm_view *ret)
+{
+	ret->n = 0;
+	if (e->ops->describe) {
+		e->ops->describe(e->state, slot, ret);
+	}
+}
+
+void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret)
+{
+	*ret = (struct experiment_spec){
+	    .name = e->name,
+	    .policy = e->ops->name,
+	    .slots = 1,
+	    .seed = e->seed,
+	    .fingerprint = e->fingerprint,
+	    .lo = e->lo,
+	    .hi = e->hi,
+	    .goal = e->goal,
+	    .features = (const char *const *)e->features,
+	    .nfeatures = e->nfeatures,
+	    .settings = e->settings,
+	};
+}
+
+size_t experiment_bytes(const struct experiment *e)
+{
+	return sizeof(*e) + strlen(e->name) + strlen(e->label) + e->ops->params_size +
+	       arms_bytes(&e->arms) + e->history.cap * sizeof(*e->history.bucket) +
+	       e->ops->bound(e->params, e->arms.cap, experiment_env(e).dim);
+}

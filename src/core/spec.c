@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/spec.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLOOR_END 1.0
+#define SLOTS_MAX 64
+
+const char *const goal_names[] = {"maximise", "minimise", NULL};
+const char *const late_rule_names[] = {"record", "learn", "drop", NULL};
+const char *const aggregate_names[] = {"first", "last", "sum", "max", NULL};
+const char *const run_state_names[] = {"running", "paused", "archived", NULL};
+const char *const arm_state_names[] = {"active", "paused", "retired", NULL};
+
+bool id_is_valid(const char *id)
+{
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+	size_t n = strlen(id);
+
+	return n >= 1 && n <= ID_MAX && strspn(id, allowed) == n;
+}
+
+static int invalid(struct errinfo *err, const char *pointer, const char *text)
+{
+	return err_set(err, RC_INVALID, "out_of_range", pointer, "%s", text);
+}
+
+int settings_check(const struct settings *s, double lo, double hi, struct errinfo *err)
+{
+	if (!(s->floor >= 0 && s->floor < FLOOR_END)) {
+		return invalid(err, "/floor", "floor must lie in [0, 1)");
+	}
+	if (s->has_fallback && !(s->fallback >= lo && s->fallback <= hi)) {
+		return invalid(err, "/reward/default", "default must lie within lo and hi");
+	}
+	if (s->has_fallback && s->window_us == 0) {
+		return invalid(err, "/reward/default", "a default needs a window that closes");
+	}
+	if (s->aggregate != AGGREGATE_FIRST && s->window_us == 0) {
+		return invalid(err, "/reward/aggregate",
+		    "last, sum and max are learnt when the window closes, so they need one");
+	}
+	if (strlen(s->label) > LABEL_MAX) {
+		return invalid(err, "/label", "label is longer than 256 bytes");
+	}
+	return 0;
+}
+
+static int features_check(const struct experiment_spec *spec, struct errinfo *err)
+{
+	char pointer[32];
+
+	if (spec->nfeatures > DIM_MAX) {
+		return err_set(
+		    err, RC_LIMIT, "too_many", "/context", "at most %d features", DIM_MAX);
+	}
+	for (size_t i = 0; i < spec->nfeatures; i++) {
+		if (!id_is_valid(spec->features[i])) {
+			snprintf(pointer, sizeof(pointer), "/context/%zu", i);
+			return err_set(
+			    err, RC_INVALID, "invalid_id", pointer, "not a valid feature name");
+		}
+	}
+	return 0;
+}
+
+int spec_check(const struct experiment_spec *spec, struct errinfo *err)
+{
+	int rc;
+
+	if (!id_is_valid(spec->name)) {
+		return err_set(err, RC_INVALID, "invalid_id", "",
+		    "an experiment's name is 1-128 of A-Z a-z 0-9 . _ : -");
+	}
+	if (spec->slots < 1 || spec->slots > SLOTS_MAX) {
+		return invalid(err, "/slots", "slots must lie in 1..64");
+	}
+	if (!isfinite(spec->lo) || !isfinite(spec->hi) || !(spec->lo < spec->hi) ||
+	    !isfinite(spec->hi - spec->lo)) {
+		return invalid(err, "/reward/lo", "lo must be less than hi, and both finite");
+	}
+	rc = features_check(spec, err);
+	return rc ? rc : settings_check(&spec->settings, spec->lo, spec->hi, err);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct env_ops *const env_table[] = {
+    &env_bernoulli_ops,
+    &env_gaussian_ops,
+    &env_drift_ops,
+    NULL,
+};
+
+int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err)
+{
+	const char *name = json_string_value(json_object_get(spec, "env"));
+
+	if (!name) {
+		return err_set(err, RC_INVALID, "missing_field", "/env",
+		    "an environment is an object with \"env\": its name");
+	}
+	for (const struct env_ops *const *p = env_table; *p; p++) {
+		if (strcmp((*p)->name, name) == 0) {
+			*ret = *p;
+			return 0;
+		}
+	}
+	return err_set(err, RC_INVALID, "unknown_env", "/env", "no environment %s", name);
+}
+
+int env_numbers(const json_t *array, const char *pointer, double lo, double hi, double **ret,
+    uint32_t *ret_n, struct errinfo *err)
+{
+	size_t n = json_array_size(array);
+	char where[sizeof(err->pointer)];
+	double *x;
+
+	if (n == 0 || n > ENV_ARMS_MAX) {
+		return err_set(err, RC_INVALID, "wrong_type", pointer,
+		    "must be an array of 1 to %d numbers", ENV_ARMS_MAX);
+	}
+	x = calloc(n, sizeof(*x));
+	if (!x) {
+		return RC_MEMORY;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_array_get(array, i);
+
+		x[i] = json_number_value(v);
+		if (!json_is_number(v) || !(x[i] >= lo && x[i] <= hi)) {
+			snprintf(where, sizeof(where), "%s/%zu", pointer, i);
+			free(x);
+			return err_set(err, RC_INVALID, "out_of_range", where,
+			    "must be a number in [%g, %g]", lo, hi);
+		}
+	}
+	*ret = x;
+	*ret_n = (uint32_t)n;
+	return 0;
+}

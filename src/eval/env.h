@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environments: what answers an arm with a reward and knows what the best answer would have been.
+ *
+ * To add one: write env_NAME.c with one `const struct env_ops`, its line in env.c and in
+ * Makefile.inc. An environment is given as JSON, {"env":"bernoulli","means":[0.6,0.4]}; one is made
+ * for each run and used by one thread. */
+#ifndef EVAL_ENV_H
+#define EVAL_ENV_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+
+#define ENV_ARMS_MAX 65536
+
+struct env_ops {
+	const char *name, *summary;
+	/* Reads spec, also from several threads at once. RC_INVALID with the pointer, RC_MEMORY. */
+	int (*create)(const json_t *spec, void **ret_env, struct errinfo *err);
+	void (*destroy)(void *env); /* NULL is fine */
+	uint32_t (*arms)(const void *env);
+	void (*range)(const void *env, double *ret_lo, double *ret_hi); /* of rewards */
+	/* Play t (1, 2, ...) of this arm: the reward, and in *ret_mean what was to be expected of
+	 * it. Takes equally many draws from rng whatever the arm, so that policies meet the same
+	 * luck. */
+	double (*step)(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean);
+	/* What the best policy of its class expects of plays 1..t in all: regret is counted against
+	 * it. */
+	double (*optimum)(const void *env, uint64_t t);
+};
+
+extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops;
+
+/* All environments, ending with NULL. */
+extern const struct env_ops *const env_table[];
+
+/* The one that spec["env"] names. RC_INVALID. */
+int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err);
+
+/* For the files env_*.c: an array of 1..ENV_ARMS_MAX numbers in [lo, hi]. *ret is the caller's to
+ * free. */
+int env_numbers(const json_t *array, const char *pointer, double lo, double hi, double **ret,
+    uint32_t *ret_n, struct errinfo *err);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decisions and rewards as JSON: the hot path. Answers are functions of the event alone (and of ids
+ * that never change), so a stored answer is the same bytes again. */
+#ifndef JSON_DECISION_JSON_H
+#define JSON_DECISION_JSON_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "core/experiment.h"
+
+/* The body of one decision. Texts are borrowed from o, lists come from mem. The fingerprint is left
+ * to the caller: only what has an id or a key needs one (bind_fingerprint). */
+int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf, struct arena *mem,
+    struct select_in *ret, struct errinfo *err);
+/* {"decision","reward","key"}; other forms of feedback are "unsupported_feedback". */
+int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
+    const char **ret_decision, struct errinfo *err);
+
+/* New documents; NULL when out of memory. */
+json_t *decision_to_json(const struct experiment *e, const struct event *ev);
+/* flags: enum feedback_flag of the reward's event. */
+json_t *reward_to_json(const char *decision, enum feedback_status status, unsigned flags);
+
+#endif

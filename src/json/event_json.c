@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json/event_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define LINE_VERSION 1
+
+static int set(json_t *o, const char *key, json_t *v)
+{
+	return json_object_set_new_nocheck(o, key, v);
+}
+
+static json_t *id_of(const struct experiment *e, uint32_t slot)
+{
+	return json_string_nocheck(arms_id(experiment_arms(e), slot));
+}
+
+/* 64 bits are more than a JSON number holds. */
+static json_t *hex(uint64_t v)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, v);
+	return json_string_nocheck(text);
+}
+
+static json_t *time_or_null(uint64_t us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (us == 0) {
+		return json_null();
+	}
+	clock_format(us, text);
+	return json_string_nocheck(text);
+}
+
+static json_t *window_or_null(uint64_t us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (us == 0) {
+		return json_null();
+	}
+	clock_format_duration(us, text);
+	return json_string_nocheck(text);
+}
+
+static int put_settings(json_t *o, const struct settings *s)
+{
+	int rc = set(o, "floor", json_real(s->floor));
+
+	rc |= set(o, "state", json_string_nocheck(run_state_names[s->state]));
+	rc |= set(o, "label", json_string(s->label));
+	rc |= set(o, "window", window_or_null(s->window_us));
+	rc |= set(o, "default", s->has_fallback ? json_real(s->fallback) : json_null());
+	rc |= set(o, "late", json_string_nocheck(late_rule_names[s->late]));
+	rc |= set(o, "aggregate", json_string_nocheck(aggregate_names[s->aggregate]));
+	return rc;
+}
+
+static json_t *params_of(const struct experiment_spec *s)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < s->nparams; i++) {
+		const struct spec_param *p = &s->params[i];
+
+		set(o, p->name, p->text ? json_string(p->text) : json_real(p->number));
+	}
+	return o;
+}
+
+static int put_create(json_t *o, const struct experiment_spec *s)
+{
+	json_t *arms = json_array(), *features = json_array();
+	int rc = set(o, "policy", json_pack("{ss so}", "name", s->policy, "params", params_of(s)));
+
+	for (size_t i = 0; i < s->narms; i++) {
+		rc |= json_array_append_new(
+		    arms, json_pack("{ss ss}", "id", s->arms[i].id, "label", s->arms[i].label));
+	}
+	for (size_t i = 0; i < s->nfeatures; i++) {
+		rc |= json_array_append_new(features, json_string(s->features[i]));
+	}
+	rc |= set(o, "arms", arms);
+	rc |= set(o, "context", features);
+	rc |= set(o, "slots", json_integer(s->slots));
+	rc |= set(o, "seed", json_integer((json_int_t)s->seed));
+	rc |= set(o, "fingerprint", hex(s->fingerprint));
+	rc |= set(o, "lo", json_real(s->lo));
+	rc |= set(o, "hi", json_real(s->hi));
+	rc |= set(o, "goal", json_string_nocheck(goal_names[s->goal]));
+	return rc | put_settings(o, &s->settings);
+}
+
+static json_t *doubles(const double *v, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_array_append_new(list, json_real(v[i]));
+	}
+	return list;
+}
+
+static int put_draw(json_t *o, const struct experiment *e, const struct event_decision *d)
+{
+	json_t *picks = json_array(), *ids;
+	int rc = 0;
+
+	for (size_t i = 0; i < d->npicks; i++) {
+		rc |= json_array_append_new(
+		    picks, json_pack("{so sf}", "arm", id_of(e, d->picks[i].slot), "propensity",
+			       d->picks[i].propensity));
+	}
+	rc |= set(o, "arms", picks);
+	if (d->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
+		ids = json_array();
+		for (size_t i = 0; i < d->nslots; i++) {
+			rc |= json_array_append_new(ids, id_of(e, d->slots[i]));
+		}
+		rc |= set(o, d->flags & DECISION_RESTRICTED ? "eligible" : "active", ids);
+	}
+	if (d->flags & DECISION_PMF) {
+		rc |= set(o, "pmf", doubles(d->pmf, d->nslots));
+	}
+	return rc;
+}
+
+static int put_decision(json_t *o, const struct experiment *e, const struct event *ev)
+{
+	const struct event_decision *d = &ev->decision;
+	char scratch[DECISION_ID_MAX];
+	json_t *groups;
+	int rc = set(o, "decision", json_string_nocheck(experiment_decision_id(e, ev, scratch)));
+
+	rc |= put_draw(o, e, d);
+	if (d->id) {
+		rc |= set(o, "fingerprint", hex(d->fingerprint));
+	}
+	rc |= set(o, "expires_at", time_or_null(d->expires_us));
+	if (d->flags & DECISION_DEFER) {
+		rc |= set(o, "deferred", json_true());
+	}
+	if (d->subject) {
+		rc |= set(o, "subject", json_string_nocheck(d->subject));
+	}
+	if (d->context) {
+		rc |= set(o, "context", json_loads(d->context, JSON_DECODE_ANY, NULL));
+	}
+	if (d->dim) {
+		rc |= set(o, "x", doubles(d->x, d->dim));
+	}
+	if (d->ngroups) {
+		groups = json_array();
+		for (size_t i = 0; i < d->ngroups; i++) {
+			rc |= json_array_append_new(groups, json_string_nocheck(d->groups[i]));
+		}
+		rc |= set(o, "groups", groups);
+	}
+	return rc;
+}
+
+static int put_feedback(json_t *o, const struct experiment *e, const struct event *ev)
+{
+	const struct event_feedback *f = &ev->feedback;
+	struct event d = {.kind = EVENT_DECISION, .seq = f->ref};
+	char scratch[DECISION_ID_MAX];
+	int rc;
+
+	d.decision.id = f->id;
+	rc = set(o, "decision", json_string_nocheck(experiment_decision_id(e, &d, scratch)));
+	rc |= set(o, "ref", json_integer((json_int_t)f->ref));
+	rc |= set(o, "arm", id_of(e, f->pick.slot));
+	rc |= set(o, "propensity", json_real(f->pick.propensity));
+	if (ev->kind == EVENT_REWARD) {
+		rc |= set(o, "reward", json_real(f->reward));
+		rc |= set(o, "status", json_string_nocheck(feedback_status_names[f->status]));
+	}
+	if ((f->flags & FEEDBACK_LEARN) ||
+	    (ev->kind == EVENT_REWARD && f->status == FEEDBACK_PENDING)) {
+		rc |= set(o, f->flags & FEEDBACK_LEARN ? "learnt" : "held", json_real(f->learn));
+	}
+	if (f->flags & FEEDBACK_IS_LATE) {
+		rc |= set(o, "late", json_true());
+	}
+	if (f->flags & FEEDBACK_CLIPPED) {
+		rc |= set(o, "clipped", json_true());
+	}
+	if (f->key) {
+		rc |= set(o, "key", json_string_nocheck(f->key));
+		rc |= set(o, "fingerprint", hex(f->fingerprint));
+	}
+	return rc;
+}
+
+static int put_arms(json_t *o, const struct experiment *e, const struct event_arm *a)
+{
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		const struct arm_change *c = &a->changes[i];
+		json_t *one =
+		    c->op == ARM_OP_ADD
+			? json_pack("{ss ss ss}", "op", "add", "arm", c->id, "label", c->label)
+			: json_pack("{ss so ss}", "op", "set", "arm", id_of(e, c->slot), "state",
+			      arm_state_names[c->state]);
+
+		rc |= json_array_append_new(list, one);
+	}
+	return rc | set(o, "changes", list);
+}
+
+json_t *event_to_json(const struct experiment *e, const struct event *ev)
+{
+	char at[CLOCK_TEXT_MAX];
+	json_t *o = json_object();
+	int rc = set(o, "v", json_integer(LINE_VERSION));
+
+	clock_format(ev->at_us, at);
+	rc |= set(o, "experiment", json_string_nocheck(experiment_name(e)));
+	rc |= set(o, "seq", json_integer((json_int_t)ev->seq));
+	rc |= set(o, "at", json_string_nocheck(at));
+	rc |= set(o, "kind", json_string_nocheck(event_kind_names[ev->kind]));
+	if (ev->kind == EVENT_CREATE) {
+		rc |= put_create(o, &ev->create);
+	} else if (ev->kind == EVENT_DECISION) {
+		rc |= put_decision(o, e, ev);
+	} else if (event_is_feedback(ev)) {
+		rc |= put_feedback(o, e, ev);
+	} else if (ev->kind == EVENT_ARM) {
+		rc |= put_arms(o, e, &ev->arm);
+	} else if (ev->kind == EVENT_CHANGE) {
+		rc |= put_settings(o, &ev->change);
+	}
+	if (rc) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}

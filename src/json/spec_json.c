@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading. Writing is in spec_write.c. */
+#include "json/spec_json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "json/bind.h"
+
+#define PARAMS_MAX 64
+#define POINTER_MAX 160
+
+static int no_memory(struct errinfo *err)
+{
+	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+/* ---- arms ---- */
+
+struct arm_object {
+	const char *id, *label;
+};
+
+static const struct bind_field arm_fields[] = {
+    {"id", BIND_ID, offsetof(struct arm_object, id), BIND_REQUIRED, 0, 0, NULL},
+    {"label", BIND_TEXT, offsetof(struct arm_object, label), 0, 0, LABEL_MAX, NULL},
+    {.name = NULL},
+};
+
+/* A number is an arm by its shortest text: 0.5, 10. */
+static int arm_from_number(const json_t *v, const char *pointer, struct arena *mem,
+    struct arm_object *ret, struct errinfo *err)
+{
+	double x = json_number_value(v);
+	char text[40];
+
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, x);
+		if (strtod(text, NULL) == x) {
+			break;
+		}
+	}
+	ret->id = arena_text(mem, text, strlen(text));
+	if (!ret->id) {
+		return no_memory(err);
+	}
+	return id_is_valid(ret->id)
+		   ? 0
+		   : err_set(err, RC_INVALID, "invalid_id", pointer, "%s cannot be an id", text);
+}
+
+static int one_arm(const json_t *v, const char *pointer, struct arena *mem, struct spec_arm *ret,
+    struct errinfo *err)
+{
+	struct arm_object a = {.label = ""};
+	int rc = 0;
+
+	if (json_is_object(v)) {
+		rc = bind_object(v, arm_fields, pointer, mem, &a, err);
+	} else if (json_is_number(v)) {
+		rc = arm_from_number(v, pointer, mem, &a, err);
+	} else if (json_is_string(v) && id_is_valid(json_string_value(v))) {
+		a.id = json_string_value(v);
+	} else {
+		rc = err_set(err, RC_INVALID, json_is_string(v) ? "invalid_id" : "wrong_type",
+		    pointer,
+		    "an arm is an id (1-128 of A-Z a-z 0-9 . _ : -), a number or "
+		    "{\"id\",\"label\"}");
+	}
+	*ret = (struct spec_arm){.id = a.id, .label = a.label};
+	return rc;
+}
+
+int arms_from_json(const json_t *v, const char *pointer, size_t max, struct arena *mem,
+    struct spec_arm **ret, size_t *ret_n, struct errinfo *err)
+{
+	size_t n = json_is_array(v) ? json_array_size(v) : 1;
+	struct spec_arm *arms = arena_array(mem, n, sizeof(*arms));
+	char where[POINTER_MAX];
+	int rc = 0;
+
+	if (n > max) {
+		return err_set(
+		    err, RC_LIMIT, "too_many", pointer, "at most %zu arms in a request", max);
+	}
+	if (!arms) {
+		return no_memory(err);
+	}
+	if (!json_is_array(v)) {
+		rc = one_arm(v, pointer, mem, arms, err);
+	}
+	for (size_t i = 0; rc == 0 && json_is_array(v) && i < n; i++) {
+		snprintf(where, sizeof(where), "%s/%zu", pointer, i);
+		rc = one_arm(json_array_get(v, i), where, mem, &arms[i], err);
+	}
+	*ret = arms;
+	*ret_n = n;
+	return rc;
+}
+
+/* ---- policy ---- */
+
+static int param_from_json(
+    const char *name, const json_t *v, struct spec_param *ret, struct errinfo *err)
+{
+	char where[POINTER_MAX];
+
+	*ret = (struct spec_param){.name = name};
+	if (json_is_string(v)) {
+		ret->text = json_string_value(v);
+	} else if (json_is_number(v)) {
+		ret->number = json_number_value(v);
+	} else if (json_is_boolean(v)) {
+		ret->number = json_is_true(v);
+	} else {
+		snprintf(where, sizeof(where), "/policy/params/%.64s", name);
+		return err_set(
+		    err, RC_INVALID, "wrong_type", where, "must be a number, text, true or false");
+	}
+	return 0;
+}
+
+static int params_from_json(
+    const json_t *o, struct arena *mem, struct experiment_spec *ret, struct errinfo *err)
+{
+	size_t n = json_object_size(o);
+	struct spec_param *p = arena_array(mem, n, sizeof(*p));
+	int rc = 0;
+
+	if (!json_is_object(o)) {
+		return err_set(
+		    err, RC_INVALID, "wrong_type", "/policy/params", "params must be an object");
+	}
+	if (n > PARAMS_MAX) {
+		return err_set(err, RC_LIMIT, "too_many", "/policy/params", "too many parameters");
+	}
+	if (!p) {
+		return no_memory(err);
+	}
+	ret->params = p;
+	for (void *i = json_object_iter((json_t *)o); i && rc == 0;
+	     i = json_object_iter_next((json_t *)o, i)) {
+		const json_t *v = json_object_iter_value(i);
+
+		if (!json_is_null(v)) { /* null: not given */
+			rc = param_from_json(json_object_iter_key(i), v, &p[ret->nparams++], err);
+		}
+	}
+	return rc;
+}
+
+/* "key=value": a number when it reads as one, true and false, else text. */
+static int param_from_text(char *pair, struct spec_param *ret, struct errinfo *err)
+{
+	char *eq = strchr(pair, '='), *end;
+
+	if (!eq || eq == pair || !eq[1]) {
+		return err_set(err, RC_INVALID, "invalid", "/policy",
+		    "parameters are written key=value, not \"%.60s\"", pair);
+	}
+	*eq = '\0';
+	*ret = (struct spec_param){.name = pair};
+	ret->number = strtod(eq + 1, &end);
+	if (*end || !isfinite(ret->number)) {
+		ret->number = strcmp(eq + 1, "true") == 0;
+		ret->text = ret->number != 0 || strcmp(eq + 1, "false") == 0 ? NULL : eq + 1;
+	}
+	return 0;
+}
+
+int policy_from_text(
+    const char *text, struct arena *mem, struct experiment_spec *ret, struct errinfo *err)
+{
+	char *copy = arena_text(mem, text, strlen(text)), *pair, *next;
+	struct spec_param *p = arena_array(mem, PARAMS_MAX, sizeof(*p));
+	int rc = 0;
+
+	if (!copy || !p) {
+		return no_memory(err);
+	}
+	ret->policy = copy;
+	ret->params = p;
+	ret->nparams = 0;
+	pair = strchr(copy, ':');
+	if (pair) {
+		*pair++ = '\0';
+	}
+	for (; pair && rc == 0; pair = next) {
+		next = strchr(pair, ',');
+		if (next) {
+			*next++ = '\0';
+		}
+		if (ret->nparams == PARAMS_MAX) {
+			return err_set(err, RC_LIMIT, "too_many", "/policy", "too many parameters");
+		}
+		rc = param_from_text(pair, &p[ret->nparams++], err);
+	}
+	return rc;
+}
+
+struct policy_object {
+	const char *name;
+	const json_t *params;
+};
+
+int policy_from_json(const json_t *v, const char *pointer, struct arena *mem,
+    struct experiment_spec *ret, struct errinfo *err)
+{
+	static const struct bind_field fields[] = {
+	    {"name", BIND_ID, offsetof(struct policy_object, name), BIND_REQUIRED, 0, 0, NULL},
+	    {"params", BIND_JSON, offsetof(struct policy_object, params), BIND_NULL, 0, 0, NULL},
+	    {.name = NULL},
+	};
+	struct policy_object p = {.name = NULL};
+	int rc;
+
+	if (json_is_string(v)) {
+		return policy_from_text(json_string_value(v), mem, ret, err);
+	}
+	rc = bind_object(v, fields, pointer, mem, &p, err);
+	ret->policy = p.name;
+	return rc || !p.params ? rc : params_from_json(p.params, mem, ret, err);
+}
+
+/* ---- settings ---- */
+
+struct reward_object {
+	double lo, hi;
+	int goal, late, aggregate;
+	const json_t *window, *fallback;
+};
+
+#define REWARD_AT(m) offsetof(struct reward_object, m)
+static const struct bind_field reward_fields[] = {
+    {"window", BIND_JSON, REWARD_AT(window), 0, 0, 0, NULL},
+    {"default", BIND_JSON, REWARD_AT(fallback), 0, 0, 0, NULL},
+    {"late", BIND_CHOICE, REWARD_AT(late), 0, 0, 0, late_rule_names},
+    {"aggregate", BIND_CHOICE, REWARD_AT(aggregate), 0, 0, 0, aggregate_names},
+    {"lo", BIND_NUMBER, REWARD_AT(lo), 0, -1e300, 1e300, NULL}, /* from here on: creation only */
+    {"hi", BIND_NUMBER, REWARD_AT(hi), 0, -1e300, 1e300, NULL},
+    {"goal", BIND_CHOICE, REWARD_AT(goal), 0, 0, 0, goal_names},
+    {.name = NULL},
+};
+#define REWARD_PATCH_FIELDS 4
+
+static int set_window(const json_t *v, struct settings *s, struct errinfo *err)
+{
+	if (!v) {
+		return 0;
+	}
+	if (json_is_null(v)) {
+		s->window_us = 0;
+		return 0;
+	}
+	if (!json_is_string(v) || clock_parse_duration(json_string_value(v), &s->window_us) ||
+	    s->window_us == 0) {
+		return err_set(err, RC_INVALID, json_is_string(v) ? "out_of_range" : "wrong_type",
+		    "/reward/window", "window is an ISO 8601 duration like PT24H, or null");
+	}
+	return 0;
+}
+
+static int set_fallback(const json_t *v, struct settings *s, struct errinfo *err)
+{
+	if (!v) {
+		return 0;
+	}
+	if (!json_is_null(v) && !json_is_number(v)) {
+		return err_set(err, RC_INVALID, "wrong_type", "/reward/default",
+		    "default is a number or null");
+	}
+	s->has_fallback = json_is_number(v);
+	s->fallback = json_number_value(v);
+	return 0;
+}
+
+/* The part of a reward object that may change later. */
+static int set_rules(const struct reward_object *r, struct settings *s, struct errinfo *err)
+{
+	int rc = set_window(r->window, s, err);
+
+	rc = rc ? rc : set_fallback(r->fallback, s, err);
+	s->late = (enum late_rule)r->late;
+	s->aggregate = (enum aggregate)r->aggregate;
+	return rc;
+}
+
+struct settings_object {
+	double floor;
+	int state;
+	const char *label;
+	const json_t *reward;
+};
+
+int settings_patch_json(
+    const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
+{
+	static const char *const states[] = {"running", "paused", NULL};
+	static const struct bind_field fields[] = {
+	    {"floor", BIND_NUMBER, offsetof(struct settings_object, floor), 0, 0, 1, NULL},
+	    {"state", BIND_CHOICE, offsetof(struct settings_object, state), 0, 0, 0, states},
+	    {"label", BIND_TEXT, offsetof(struct settings_object, label), 0, 0, LABEL_MAX, NULL},
+	    {"reward", BIND_JSON, offsetof(struct settings_object, reward), BIND_NULL, 0, 0, NULL},
+	    {.name = NULL},
+	};
+	struct settings_object o = {.floor = s->floor, .state = (int)s->state, .label = s->label};
+	struct reward_object r = {.late = (int)s->late, .aggregate = (int)s->aggregate};
+	struct bind_field rules[REWARD_PATCH_FIELDS + 1];
+	int rc = bind_object(patch, fields, "", mem, &o, err);
+
+	memcpy(rules, reward_fields, REWARD_PATCH_FIELDS * sizeof(*rules));
+	rules[REWARD_PATCH_FIELDS] = (struct bind_field){.name = NULL};
+	if (rc == 0 && o.reward) {
+		rc = bind_object(o.reward, rules, "/reward", mem, &r, err);
+		rc = rc ? rc : set_rules(&r, s, err);
+	}
+	s->floor = o.floor;
+	s->state = (enum run_state)o.state;
+	s->label = o.label;
+	return rc;
+}
+
+int arm_patch_json(const json_t *patch, enum arm_state *ret, struct errinfo *err)
+{
+	static const char *const states[] = {"active", "paused", NULL};
+	static const struct bind_field fields[] = {
+	    {"state", BIND_CHOICE, 0, BIND_REQUIRED, 0, 0, states},
+	    {.name = NULL},
+	};
+	int state = 0, rc = bind_object(patch, fields, "", NULL, &state, err);
+
+	*ret = state ? ARM_PAUSED : ARM_ACTIVE;
+	return rc;
+}
+
+/* ---- the whole experiment ---- */
+
+struct spec_object {
+	const json_t *policy, *arms, *seed, *reward;
+	struct bind_ids context;
+	uint64_t slots;
+	double floor;
+	const char *label;
+};
+
+#define SPEC_AT(m) offsetof(struct spec_object, m)
+static const struct bind_field spec_fields[] = {
+    {"policy", BIND_JSON, SPEC_AT(policy), BIND_REQUIRED, 0, 0, NULL},
+    {"arms", BIND_JSON, SPEC_AT(arms), 0, 0, 0, NULL},
+    {"slots", BIND_U64, SPEC_AT(slots), 0, 1, 64, NULL},
+    {"floor", BIND_NUMBER, SPEC_AT(floor), 0, 0, 1, NULL},
+    {"seed", BIND_JSON, SPEC_AT(seed), BIND_NULL, 0, 0, NULL},
+    {"reward", BIND_JSON, SPEC_AT(reward), BIND_NULL, 0, 0, NULL},
+    {"label", BIND_TEXT, SPEC_AT(label), 0, 0, LABEL_MAX, NULL},
+    {"context", BIND_IDS, SPEC_AT(context), BIND_NULL, 0, DIM_MAX, NULL},
+    {.name = NULL},
+};
+
+static int set_seed(
+    const json_t *v, struct experiment_spec *ret, bool *ret_has, struct errinfo *err)
+{
+	*ret_has = v != NULL;
+	if (!v) {
+		return 0;
+	}
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    json_number_value(v) > JSON_EXACT_MAX) {
+		return err_set(err, RC_INVALID, json_is_integer(v) ? "out_of_range" : "wrong_type",
+		    "/seed", "seed is a whole number from 0 to 2^53");
+	}
+	ret->seed = (uint64_t)json_integer_value(v);
+	return 0;
+}
+
+static int set_reward(
+    const json_t *v, struct arena *mem, struct experiment_spec *ret, struct errinfo *err)
+{
+	struct reward_object r = {.lo = 0, .hi = 1};
+	int rc = v ? bind_object(v, reward_fields, "/reward", mem, &r, err) : 0;
+
+	ret->lo = r.lo;
+	ret->hi = r.hi;
+	ret->goal = (enum goal)r.goal;
+	return rc ? rc : set_rules(&r, &ret->settings, err);
+}
+
+int spec_from_json(const json_t *o, const char *name, struct arena *mem,
+    struct experiment_spec *ret, bool *ret_has_seed, struct errinfo *err)
+{
+	struct spec_object s = {.slots = 1, .label = ""};
+	struct spec_arm *arms = NULL;
+	int rc;
+
+	*ret = (struct experiment_spec){.name = name};
+	rc = bind_object(o, spec_fields, "", mem, &s, err);
+	rc = rc ? rc : policy_from_json(s.policy, "/policy", mem, ret, err);
+	if (rc == 0 && s.arms) {
+		if (!json_is_array(s.arms)) {
+			return err_set(
+			    err, RC_INVALID, "wrong_type", "/arms", "arms must be an array");
+		}
+		rc = arms_from_json(s.arms, "/arms", ARMS_MAX, mem, &arms, &ret->narms, err);
+		ret->arms = arms;
+	}
+	rc = rc ? rc : set_seed(s.seed, ret, ret_has_seed, err);
+	rc = rc ? rc : set_reward(s.reward, mem, ret, err);
+	ret->slots = (uint32_t)s.slots;
+	ret->features = s.context.id;
+	ret->nfeatures = s.context.n;
+	ret->settings.floor = s.floor;
+	ret->settings.label = s.label;
+	if (rc == 0 && bind_fingerprint(o, &ret->fingerprint)) {
+		rc = no_memory(err);
+	}
+	return rc;
+}

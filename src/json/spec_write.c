@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "policies/policies.h"
+#include "json/spec_json.h"
+
+/* A parameter's value in its own type; null when it is not given. */
+static json_t *param_value(const struct param_desc *d, double v)
+{
+	if (isnan(v)) {
+		return json_null();
+	}
+	switch (d->type) {
+	case PARAM_F64:
+		return json_real(v);
+	case PARAM_INT:
+		return json_integer((json_int_t)v);
+	case PARAM_BOOL:
+		return json_boolean(v != 0);
+	case PARAM_CHOICE:
+		return json_string(d->choices[(int)v]);
+	case PARAM_TEXT:
+		break;
+	}
+	return json_null();
+}
+
+json_t *policy_to_json(const struct policy_ops *ops, const void *params)
+{
+	json_t *values = json_object();
+	int rc = 0;
+
+	for (const struct param_desc *d = ops->params; d && d->name; d++) {
+		rc |= json_object_set_new(values, d->name, param_value(d, param_get(d, params)));
+	}
+	if (rc) {
+		json_decref(values);
+		return NULL;
+	}
+	return json_pack("{ss so}", "name", ops->name, "params", values);
+}
+
+static json_t *window_value(uint64_t window_us)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (window_us == 0) {
+		return json_null();
+	}
+	clock_format_duration(window_us, text);
+	return json_string(text);
+}
+
+static json_t *reward_to_json(const struct experiment *e)
+{
+	const struct settings *s = experiment_settings(e);
+
+	return json_pack("{sf sf ss so so ss ss}", "lo", experiment_lo(e), "hi", experiment_hi(e),
+	    "goal", goal_names[experiment_goal(e)], "window", window_value(s->window_us), "default",
+	    s->has_fallback ? json_real(s->fallback) : json_null(), "late",
+	    late_rule_names[s->late], "aggregate", aggregate_names[s->aggregate]);
+}
+
+static json_t *features_to_json(const struct experiment_spec *spec)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < spec->nfeatures; i++) {
+		json_array_append_new(list, json_string(spec->features[i]));
+	}
+	return list;
+}
+
+json_t *experiment_to_json(const struct experiment *e)
+{
+	const struct settings *s = experiment_settings(e);
+	const struct arms *arms = experiment_arms(e);
+	struct experiment_spec spec;
+	char created[CLOCK_TEXT_MAX];
+
+	experiment_spec_of(e, &spec);
+	clock_format(experiment_created_us(e), created);
+	return json_pack("{ss ss ss so si sf sI so so si si sI sI ss}", "experiment", spec.name,
+	    "label", s->label, "state", run_state_names[s->state], "policy",
+	    policy_to_json(experiment_policy(e), experiment_params(e)), "slots", (int)spec.slots,
+	    "floor", s->floor, "seed", (json_int_t)spec.seed, "reward", reward_to_json(e),
+	    "context", features_to_json(&spec), "arms", (int)arms->n, "active_arms",
+	    (int)arms->nactive, "seq", (json_int_t)experiment_seq(e), "revision",
+	    (json_int_t)experiment_changed_seq(e), "created_at", created);
+}
+
+static const char *const type_names[] = {"number", "integer", "boolean", "choice", "text"};
+
+static json_t *param_to_json(const struct param_desc *d)
+{
+	double dflt = d->flags & PARAM_UNSET ? (double)NAN : d->dflt;
+	json_t *o = json_pack("{ss ss so ss}", "name", d->name, "type", type_names[d->type],
+	    "default", param_value(d, dflt), "text", d->text);
+
+	if (d->type == PARAM_F64 || d->type == PARAM_INT) {
+		/* No bound is none: JSON has no infinity. */
+		json_object_set_new(o, "min", isfinite(d->min) ? json_real(d->min) : json_null());
+		json_object_set_new(o, "max", isfinite(d->max) ? json_real(d->max) : json_null());
+		json_object_set_new(o, "min_excluded", json_boolean(d->flags & PARAM_OPEN_MIN));
+		json_object_set_new(o, "max_excluded", json_boolean(d->flags & PARAM_OPEN_MAX));
+	}
+	if (d->type == PARAM_CHOICE) {
+		json_t *list = json_array();
+
+		for (int i = 0; d->choices[i]; i++) {
+			json_array_append_new(list, json_string(d->choices[i]));
+		}
+		json_object_set_new(o, "choices", list);
+	}
+	return o;
+}
+
+static json_t *ops_to_json(const struct policy_ops *ops)
+{
+	json_t *params = json_array();
+
+	for (const struct param_desc *d = ops->params; d && d->name; d++) {
+		json_array_append_new(params, param_to_json(d));
+	}
+	return json_pack("{ss ss so sb sb si}", "name", ops->name, "summary", ops->summary,
+	    "params", params, "contextual", (ops->flags & POLICY_CONTEXTUAL) != 0, "deterministic",
+	    (ops->flags & POLICY_DETERMINISTIC) != 0, "arms_max", ops->draw ? ARMS_MAX : SCAN_MAX);
+}
+
+json_t *policies_to_json(void)
+{
+	json_t *items = json_array();
+
+	for (const struct policy_ops *const *p = policy_table; *p; p++) {
+		if (json_array_append_new(items, ops_to_json(*p))) {
+			json_decref(items);
+			return NULL;
+		}
+	}
+	return items;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json/stats_json.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+
+#define NORMAL_95 1.959963984540054
+
+/* Normal interval of a mean, within [lo, hi]; the whole range before two rewards. */
+static void interval(const struct experiment *e, const struct arm_totals *t, double *lo, double *hi)
+{
+	double n = (double)t->rewards, mean, var, half;
+
+	*lo = experiment_lo(e);
+	*hi = experiment_hi(e);
+	if (t->rewards < 2) {
+		return;
+	}
+	mean = t->sum / n;
+	var = fmax(0, (t->squares - n * mean * mean) / (n - 1));
+	half = NORMAL_95 * sqrt(var / n);
+	*lo = fmax(*lo, mean - half);
+	*hi = fmin(*hi, mean + half);
+}
+
+static json_t *mean_of(double sum, uint64_t n)
+{
+	return n ? json_real(sum / (double)n) : json_null();
+}
+
+static json_t *view_to_json(const struct experiment *e, uint32_t slot)
+{
+	struct arm_view view;
+	json_t *o = json_object();
+
+	experiment_describe(e, slot, &view);
+	for (size_t i = 0; i < view.n; i++) {
+		double v = view.item[i].value;
+
+		json_object_set_new(o, view.item[i].name, isfinite(v) ? json_real(v) : json_null());
+	}
+	return o;
+}
+
+json_t *arm_to_json(const struct experiment *e, uint32_t slot)
+{
+	const struct arms *arms = experiment_arms(e);
+	const struct arm_totals *t = &arms->totals[slot];
+	uint64_t all = experiment_totals(e)->decisions;
+	double lo, hi;
+
+	interval(e, t, &lo, &hi);
+	return json_pack("{ss ss ss sI sI so sf sf sf so}", "arm", arms_id(arms, slot), "label",
+	    arms_label(arms, slot), "state", arm_state_names[arms->arm[slot].state], "decisions",
+	    (json_int_t)t->decisions, "rewards", (json_int_t)t->rewards, "mean",
+	    mean_of(t->sum, t->rewards), "lo", lo, "hi", hi, "share",
+	    all ? (double)t->decisions / (double)all : 0.0, "policy", view_to_json(e, slot));
+}
+
+/* At most `buckets` points: neighbours are added up. */
+static json_t *history_to_json(const struct history *h, size_t buckets)
+{
+	json_t *list = json_array();
+	size_t each = buckets && h->n ? (h->n + buckets - 1) / buckets : 1;
+
+	for (size_t i = 0; buckets && i < h->n; i += each) {
+		struct history_bucket sum = {.decisions = 0};
+		char at[CLOCK_TEXT_MAX];
+
+		for (size_t k = i; k < i + each && k < h->n; k++) {
+			sum.decisions += h->bucket[k].decisions;
+			sum.rewards += h->bucket[k].rewards;
+			sum.sum += h->bucket[k].sum;
+		}
+		clock_format(h->start_us + i * h->width_us, at);
+		json_array_append_new(list,
+		    json_pack("{ss sf sI sI so}", "at", at, "seconds",
+			(double)(each * h->width_us) / 1e6, "decisions", (json_int_t)sum.decisions,
+			"rewards", (json_int_t)sum.rewards, "mean", mean_of(sum.sum, sum.rewards)));
+	}
+	return list;
+}
+
+json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max)
+{
+	const struct totals *t = experiment_totals(e);
+	const struct arms *arms = experiment_arms(e);
+	uint64_t feedback = t->learnt + t->recorded + t->held;
+	json_t *list = json_array();
+	double sum = 0;
+	uint64_t n = 0;
+
+	for (uint32_t slot = 0; slot < arms->n; slot++) {
+		sum += arms->totals[slot].sum;
+		n += arms->totals[slot].rewards;
+		if (slot < arms_max && json_array_append_new(list, arm_to_json(e, slot))) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return json_pack("{ss ss sI sI sI so sf sI sI sI sI sI sI so so so}", "experiment",
+	    experiment_name(e), "goal", goal_names[experiment_goal(e)], "decisions",
+	    (json_int_t)t->decisions, "rewards", (json_int_t)n, "open", (json_int_t)t->open, "mean",
+	    mean_of(sum, n), "clipped", feedback ? (double)t->clipped / (double)feedback : 0.0,
+	    "learnt", (json_int_t)t->learnt, "recorded", (json_int_t)t->recorded, "pending",
+	    (json_int_t)t->held, "late", (json_int_t)t->late, "voided", (json_int_t)t->voided,
+	    "expired", (json_int_t)t->expired, "arms", list, "groups", json_array(), "history",
+	    history_to_json(experiment_history(e), buckets));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics as JSON. NULL when out of memory. */
+#ifndef JSON_STATS_JSON_H
+#define JSON_STATS_JSON_H
+
+#include <jansson.h>
+
+#include "core/experiment.h"
+
+/* One arm: state, totals, mean with its 95 % interval, what the policy shows of it. */
+json_t *arm_to_json(const struct experiment *e, uint32_t slot);
+/* The whole experiment; at most arms_max arms, at most `buckets` points of history. */
+json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arms: added, listed, paused, resumed, retired. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/api_impl.h"
+#include "json/spec_json.h"
+#include "json/stats_json.h"
+
+static int find_arm(struct api_call *c, const struct experiment *e, uint32_t *ret)
+{
+	*ret = arms_find(experiment_arms(e), c->param[1]);
+	if (*ret == ARM_NONE) {
+		return err_set(
+		    &c->err, RC_NOT_FOUND, "arm_not_found", "", "no arm %s", c->param[1]);
+	}
+	return 0;
+}
+
+/* The arms from one slot on, as they are. The caller holds the lock. */
+static json_t *arms_to_json(const struct experiment *e, uint32_t from, size_t limit)
+{
+	const struct arms *arms = experiment_arms(e);
+	json_t *items = json_array();
+
+	for (uint32_t slot = from; slot < arms->n && json_array_size(items) < limit; slot++) {
+		if (json_array_append_new(items, arm_to_json(e, slot))) {
+			json_decref(items);
+			return NULL;
+		}
+	}
+	return items;
+}
+
+int api_arm_add(struct api_call *c)
+{
+	struct engine_work *w = &c->a->work;
+	struct engine_item *it;
+	struct spec_arm *arms;
+	json_t *body = NULL, *items = NULL;
+	uint32_t from;
+	size_t n;
+	int rc = api_item(c, &it);
+
+	rc = rc ? rc : api_body(c, &body);
+	rc = rc ? rc : arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
+	if (rc) {
+		goto out;
+	}
+	engine_begin(w, it);
+	from = experiment_arms(w->e)->n;
+	rc = api_if_match(c, it, w->e);
+	rc = rc ? rc : engine_add_arms(w, arms, n, c->rq->now_us, &c->err);
+	if (rc == 0) {
+		items = arms_to_json(w->e, from, n);
+		api_etag(c, it, w->e);
+	}
+	api_wait(c, engine_commit(w));
+	if (rc == 0) {
+		rc = items ? api_send(c, 201, json_pack("{so}", "items", items))
+			   : api_out_of_memory(c);
+	}
+out:
+	json_decref(body);
+	return rc;
+}
+
+int api_arm_list(struct api_call *c)
+{
+	const struct experiment *e;
+	struct engine_item *it;
+	uint64_t from;
+	size_t limit;
+	char cursor[24];
+	json_t *items;
+	bool more;
+	int rc = api_item(c, &it);
+
+	rc = rc ? rc : api_limit(c, &limit);
+	rc = rc ? rc : api_cursor(c, &from);
+	if (rc) {
+		return rc;
+	}
+	e = engine_lock(it);
+	items = arms_to_json(e, from < ARMS_MAX ? (uint32_t)from : ARMS_MAX, limit);
+	more = from + limit < experiment_arms(e)->n;
+	engine_unlock(it);
+	snprintf(cursor, sizeof(cursor), "c%" PRIu64, from + limit);
+	return items ? api_send_page(c, items, more ? cursor : NULL) : api_out_of_memory(c);
+}
+
+static int set_state(struct api_call *c, enum arm_state to)
+{
+	struct engine_work *w = &c->a->work;
+	struct engine_item *it;
+	json_t *out = NULL;
+	uint32_t slot;
+	int rc = api_item(c, &it);
+
+	if (rc) {
+		return rc;
+	}
+	engine_begin(w, it);
+	rc = find_arm(c, w->e, &slot);
+	rc = rc ? rc : api_if_match(c, it, w->e);
+	if (rc == 0) {
+		rc = engine_set_arm(w, slot, to, c->rq->now_us, &c->err);
+		rc = rc == RC_EXISTS ? 0 : rc;
+	}
+	if (rc == 0) {
+		out = arm_to_json(w->e, slot);
+		api_etag(c, it, w->e);
+	}
+	api_wait(c, engine_commit(w));
+	return rc ? rc : out ? api_send(c, 200, out) : api_out_of_memory(c);
+}
+
+int api_arm_patch(struct api_call *c)
+{
+	enum arm_state to = ARM_ACTIVE;
+	json_t *patch = NULL;
+	int rc = api_body(c, &patch);
+
+	rc = rc ? rc : arm_patch_json(patch, &to, &c->err);
+	json_decref(patch);
+	return rc ? rc : set_state(c, to);
+}
+
+int api_arm_delete(struct api_call *c)
+{
+	return set_state(c, ARM_RETIRED);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define HASH_NONFATAL_OOM 1
+#define HASH_BKT_CAPACITY_THRESH 2 /* short chains: each link is a cache miss */
+#include <uthash.h>
+#include <utlist.h>
+
+#define KEPT_MAX 64 /* entries looked past for one that may go */
+
+struct seq_key {
+	uint64_t seq;
+	uint64_t experiment;
+};
+
+struct name_key {
+	uint32_t experiment;
+	uint8_t kind;
+	char name[ID_MAX];
+};
+
+struct cache_links {
+	struct cache_entry entry; /* first: the two are one allocation */
+	struct seq_key seq_key;
+	UT_hash_handle by_seq;
+	UT_hash_handle by_name;
+	struct cache_links *prev, *next; /* oldest first */
+	unsigned pins;
+	uint32_t name_len; /* of the name key, 0 when there is none */
+	size_t size;
+	unsigned char tail[]; /* the event's bytes, then the name key */
+};
+
+struct cache {
+	pthread_mutex_t lock;
+	struct cache_links *by_seq, *by_name, *oldest;
+	size_t bytes, max_bytes;
+	uint64_t evictions;
+	unsigned char key[HASH_KEY_BYTES];
+};
+
+int cache_new(size_t max_bytes, struct cache **ret)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		return RC_MEMORY;
+	}
+	pthread_mutex_init(&c->lock, NULL);
+	c->max_bytes = max_bytes;
+	hash_random(c->key, sizeof(c->key));
+	*ret = c;
+	return 0;
+}
+
+static unsigned seq_hash(const struct cache *c, const struct seq_key *k)
+{
+	return (unsigned)hash_keyed(c->key, k, sizeof(*k));
+}
+
+static const void *name_of(const struct cache_links *l)
+{
+	return l->tail + l->entry.len;
+}
+
+/* Out of all tables; the memory stays. */
+static void detach(struct cache *c, struct cache_links *l)
+{
+	HASH_DELETE(by_seq, c->by_seq, l);
+	if (l->name_len) {
+		HASH_DELETE(by_name, c->by_name, l);
+	}
+	DL_DELETE(c->oldest, l);
+	c->bytes -= l->size;
+}
+
+static void put_out(struct cache *c, struct cache_links *l)
+{
+	detach(c, l);
+	c->evictions++;
+	free(l);
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c) {
+		return;
+	}
+	while (c->oldest) {
+		put_out(c, c->oldest);
+	}
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* The oldest that may go do, until the new bytes fit. Few are in the way: those just rewarded. */
+static void make_room(struct cache *c, size_t bytes, uint64_t durable)
+{
+	struct cache_links *l = c->oldest;
+
+	for (int kept = 0; l && c->bytes + bytes > c->max_bytes && kept < KEPT_MAX;) {
+		struct cache_links *next = l->next;
+
+		if (l->pins || l->entry.ticket > durable) {
+			kept++;
+		} else {
+			put_out(c, l);
+		}
+		l = next;
+	}
+}
+
+static struct cache_entry *pin(struct cache_links *l)
+{
+	if (!l) {
+		return NULL;
+	}
+	l->pins++;
+	return &l->entry;
+}
+
+struct cache_entry *cache_find(struct cache *c, uint32_t experiment, uint64_t seq)
+{
+	struct seq_key key = {.seq = seq, .experiment = experiment};
+	struct cache_links *l;
+	struct cache_entry *e;
+
+	pthread_mutex_lock(&c->lock);
+	HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &key, sizeof(key), seq_hash(c, &key), l);
+	e = pin(l);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+/* The bytes that stand for a name in the table; returns how many. */
+static uint32_t name_key(
+    struct name_key *k, uint32_t experiment, enum cache_kind kind, const char *name)
+{
+	size_t n = strnlen(name, ID_MAX);
+
+	memset(k, 0, sizeof(*k));
+	k->experiment = experiment;
+	k->kind = (uint8_t)kind;
+	memcpy(k->name, name, n);
+	return (uint32_t)(offsetof(struct name_key, name) + n);
+}
+
+struct cache_entry *cache_find_name(
+    struct cache *c, uint32_t experiment, enum cache_kind kind, const char *name)
+{
+	struct name_key key;
+	uint32_t n = name_key(&key, experiment, kind, name);
+	unsigned hash = (unsigned)hash_keyed(c->key, &key, n);
+	struct cache_links *l;
+	struct cache_entry *e;
+
+	pthread_mutex_lock(&c->lock);
+	HASH_FIND_BYHASHVALUE(by_name, c->by_name, &key, n, hash, l);
+	e = pin(l);
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+static struct cache_links *links_new(
+    const struct cache_entry *what, const struct name_key *name, uint32_t name_len)
+{
+	size_t size = sizeof(struct cache_links) + what->len + name_len;
+	struct cache_links *l = malloc(size);
+
+	if (!l) {
+		return NULL;
+	}
+	memset(l, 0, sizeof(*l));
+	l->size = size;
+	l->name_len = name_len;
+	l->seq_key = (struct seq_key){.seq = what->seq, .experiment = what->experiment};
+	memcpy(l->tail, what->bytes, what->len);
+	memcpy(l->tail + what->len, name, name_len);
+	l->entry = *what;
+	l->entry.bytes = l->tail;
+	l->entry.links = l;
+	return l;
+}
+
+/* False when a table could not grow; then it is in neither. */
+static bool attach(struct cache *c, struct cache_links *l)
+{
+	unsigned hash = seq_hash(c, &l->seq_key);
+
+	HASH_ADD_BYHASHVALUE(by_seq, c->by_seq, seq_key, sizeof(l->seq_key), hash, l);
+	if (!l->by_seq.tbl) {
+		return false;
+	}
+	if (l->name_len) {
+		hash = (unsigned)hash_keyed(c->key, name_of(l), l->name_len);
+		HASH_ADD_KEYPTR_BYHASHVALUE(by_name, c->by_name, name_of(l), l->name_len, hash, l);
+		if (!l->by_name.tbl) {
+			HASH_DELETE(by_seq, c->by_seq, l);
+			return false;
+		}
+	}
+	DL_APPEND(c->oldest, l);
+	c->bytes += l->size;
+	return true;
+}
+
+int cache_add(struct cache *c, const struct cache_entry *what, const char *name, uint64_t durable,
+    uint64_t seen, struct cache_entry **ret)
+{
+	struct name_key key;
+	uint32_t n = name ? name_key(&key, what->experiment, what->kind, name) : 0;
+	struct cache_links *l = links_new(what, &key, n), *there = NULL;
+	int rc = 0;
+
+	if (!l) {
+		return RC_MEMORY;
+	}
+	pthread_mutex_lock(&c->lock);
+	if (seen != CACHE_NEW) {
+		HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &l->seq_key, sizeof(l->seq_key),
+		    seq_hash(c, &l->seq_key), there);
+	}
+	if (there) {
+		*ret = pin(there);
+	} else if (seen != CACHE_NEW && seen != c->evictions) {
+		rc = RC_BUSY;
+	} else {
+		make_room(c, l->size, durable);
+		rc = attach(c, l) ? 0 : RC_MEMORY;
+		*ret = rc ? *ret : pin(l);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (rc || there) {
+		free(l);
+	}
+	return rc;
+}
+
+void cache_pin(struct cache *c, struct cache_entry *e)
+{
+	pthread_mutex_lock(&c->lock);
+	e->links->pins++;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cache_touch(struct cache *c, struct cache_entry *e, uint64_t ticket)
+{
+	pthread_mutex_lock(&c->lock);
+	e->ticket = ticket;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cache_unpin(struct cache *c, struct cache_entry *e)
+{
+	if (!e) {
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	e->links->pins--;
+	pthread_mutex_unlock(&c->lock);
+}
+
+uint64_t cache_evictions(const struct cache *c)
+{
+	struct cache *mutable = (struct cache *)c;
+	uint64_t n;
+
+	pthread_mutex_lock(&mutable->lock);
+	n = c->evictions;
+	pthread_mutex_unlock(&mutable->lock);
+	return n;
+}
+
+size_t cache_bytes(const struct cache *c)
+{
+	struct cache *mutable = (struct cache *)c;
+	size_t n;
+
+	pthread_mutex_lock(&mutable->lock);
+	n = c->bytes;
+	pthread_mutex_unlock(&mutable->lock);
+	return n;
+}
+
+void cache_forget(struct cache *c, uint32_t experiment)
+{
+	struct cache_links *l, *next;
+
+	pthread_mutex_lock(&c->lock);
+	DL_FOREACH_SAFE (c->oldest, l, next) {
+		if (l->entry.experiment == experiment && !l->pins) {
+			put_out(c, l);
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the engine, for the files engine*.c. */
+#ifndef SERVE_ENGINE_IMPL_H
+#define SERVE_ENGINE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/hash.h"
+#include "serve/engine.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct engine_item {
+	UT_hash_handle by_name; /* the key is the experiment's own name */
+	pthread_mutex_t lock;   /* guards everything below */
+	struct experiment *e;
+	uint32_t number;
+	atomic_uint refs; /* the registry's, and whoever looks at it without the registry lock */
+	bool purged;
+	uint64_t created_ticket;
+	uint64_t snapshot_seq;   /* of the newest snapshot that was queued or read */
+	uint64_t dirty_since_us; /* monotonic: when it first moved beyond that; 0: it did not */
+	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
+	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
+};
+
+struct engine {
+	struct engine_options o;
+	struct store *store;
+	struct store_reader *reader;      /* the loop's */
+	struct store_reader *tick_reader; /* the engine thread's */
+	struct cache *cache;
+	pthread_rwlock_t registry; /* guards by_name, by_number and their sizes */
+	struct engine_item *by_name;
+	struct engine_item **by_number; /* NULL: purged or never completed */
+	uint32_t numbers, numbers_cap;  /* the next number to give out; 0 is the registry */
+	uint64_t registry_seq;
+	unsigned char key[HASH_KEY_BYTES];
+	struct engine_work tick_work;
+	struct arena tick_mem, seek_mem;
+	pthread_t thread;
+	pthread_mutex_t wake_lock;
+	pthread_cond_t wake;
+	bool running, stopping;
+};
+
+unsigned engine_name_hash(const struct engine *g, const char *name);
+/* Describes a refusal of the store, or want of memory, for clients; returns rc. */
+int engine_refusal(int rc, struct errinfo *err);
+/* Puts a complete item under its name and number. RC_MEMORY. */
+int engine_register(struct engine *g, struct engine_item *it);
+int engine_item_new(uint32_t number, struct experiment *e, struct engine_item **ret);
+void engine_item_unref(struct engine_item *it);
+int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err);
+/* Reserves, caches, applies and adds to the group; on failure nothing has changed. `about` is the
+ * decision that a feedback event refers to, else NULL. */
+int engine_record(
+    struct engine_work *w, const struct event *ev, struct cache_entry *about, struct errinfo *err);
+/* The log's answer on a decision, put into the cache. RC_NOT_FOUND. */
+int engine_load_decision(struct engine *g, struct store_reader *r, uint32_t number, uint64_t seq,
+    struct arena *mem, struct cache_entry **ret, struct errinfo *err);
+int engine_snapshot(struct engine *g, struct engine_item *it);
+/* engine_next() with a reference that its user gives back. */
+struct engine_item *engine_next_ref(struct engine *g, uint32_t after);
+int engine_expire(struct engine *g, struct engine_item *it, uint64_t at_us);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start: the registry's log says which experiments there are; each is its newest good snapshot with
+ * the tail of its log folded on. Anything that does not check refuses the start: nothing is
+ * guessed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "serve/engine_impl.h"
+#include "store/registry.h"
+
+#define TAIL_MEMORY ((size_t)64 << 20)
+
+struct recovery {
+	struct engine *g;
+	struct engine_recovery *out;
+	struct errinfo *err;
+	char **names; /* by number; NULL: none, or purged */
+	uint32_t numbers, cap;
+	struct engine_item *it; /* whose tail is being folded */
+	struct experiment *e;
+	uint32_t number;
+};
+
+static int corrupt(struct recovery *r, uint32_t number, uint64_t seq, int rc, const char *why)
+{
+	char where[64];
+
+	snprintf(where, sizeof(where), "experiment %u seq %llu", number, (unsigned long long)seq);
+	return err_set(
+	    r->err, rc, rc == RC_VERSION ? "state_too_new" : "state_damaged", where, "%s", why);
+}
+
+static int names_reserve(struct recovery *r, uint32_t number)
+{
+	uint32_t cap = r->cap ? r->cap : 64;
+	char **p;
+
+	if (number < r->cap) {
+		return 0;
+	}
+	while (cap <= number) {
+		cap *= 2;
+	}
+	p = realloc(r->names, cap * sizeof(*p));
+	if (!p) {
+		return RC_MEMORY;
+	}
+	memset(p + r->cap, 0, (cap - r->cap) * sizeof(*p));
+	r->names = p;
+	r->cap = cap;
+	return 0;
+}
+
+static int fold_registry(void *arg, uint64_t seq, const void *body, size_t len)
+{
+	struct recovery *r = arg;
+	struct registry_entry entry;
+	int rc = registry_decode(body, len, &entry);
+
+	if (rc == 0 && seq != r->g->registry_seq + 1) {
+		rc = RC_CORRUPT;
+	}
+	/* Numbers are given out in order, so a huge one is damage, not a reason to allocate. */
+	if (rc == 0 && entry.op == REGISTRY_CREATE && entry.number != r->numbers) {
+		rc = RC_CORRUPT;
+	}
+	if (rc == 0 && entry.op == REGISTRY_PURGE &&
+	    (entry.number >= r->numbers || !r->names[entry.number])) {
+		rc = RC_CORRUPT;
+	}
+	if (rc) {
+		return corrupt(r, STORE_REGISTRY, seq, rc, "the list of experiments is damaged");
+	}
+	r->g->registry_seq = seq;
+	if (entry.op == REGISTRY_PURGE) {
+		free(r->names[entry.number]);
+		r->names[entry.number] = NULL;
+		return 0;
+	}
+	if (names_reserve(r, entry.number)) {
+		return RC_MEMORY;
+	}
+	r->names[entry.number] = strdup(entry.name);
+	r->numbers++;
+	return r->names[entry.number] ? 0 : RC_MEMORY;
+}
+
+static int take_snapshot(void *arg, const struct store_snapshot *s)
+{
+	struct recovery *r = arg;
+	struct engine *g = r->g;
+	struct engine_item *it;
+	struct experiment *e;
+	struct rd in;
+	int rc;
+
+	if (s->experiment >= r->numbers || !r->names[s->experiment] ||
+	    (s->experiment < g->numbers && g->by_number[s->experiment])) {
+		return 0; /* purged, or an older one of an experiment that has a good one */
+	}
+	rd_init(&in, s->body, s->len);
+	rc = experiment_load(&in, g->o.find, &e);
+	if (rc == RC_MEMORY) {
+		return rc;
+	}
+	if (rc || experiment_seq(e) != s->seq ||
+	    strcmp(experiment_name(e), r->names[s->experiment]) != 0) {
+		if (rc == 0) {
+			experiment_free(e);
+		}
+		r->out->bad_snapshots++;
+		g->o.report(g->o.arg, rc ? rc : RC_CORRUPT, "snapshot ignored",
+		    r->names[s->experiment], s->seq);
+		return 0;
+	}
+	if (engine_item_new(s->experiment, e, &it)) {
+		experiment_free(e);
+		return RC_MEMORY;
+	}
+	it->snapshot_seq = s->seq;
+	it->expiry_seq = s->cursor;
+	r->out->snapshots++;
+	return engine_register(g, it);
+}
+
+static void bad_snapshot(void *arg, uint32_t experiment, uint64_t seq)
+{
+	struct recovery *r = arg;
+	bool known = experiment < r->numbers && r->names[experiment];
+
+	r->out->bad_snapshots++;
+	r->g->o.report(
+	    r->g->o.arg, RC_CORRUPT, "snapshot ignored", known ? r->names[experiment] : "", seq);
+}
+
+static int create_from(struct recovery *r, const struct event *ev)
+{
+	const struct policy_ops *ops;
+	struct errinfo why = {.rc = 0};
+	int rc;
+
+	if (ev->kind != EVENT_CREATE || ev->seq != 1) {
+		return RC_CORRUPT;
+	}
+	ops = r->g->o.find(ev->create.policy);
+	if (!ops) {
+		return RC_VERSION;
+	}
+	rc = experiment_new(&ev->create, ops, ev->at_us, &r->e, &why);
+	if (rc == 0 && strcmp(experiment_name(r->e), r->names[r->number]) != 0) {
+		rc = RC_CORRUPT;
+	}
+	return rc == RC_MEMORY || rc == 0 ? rc : RC_CORRUPT;
+}
+
+static int fold_event(void *arg, const struct event *ev)
+{
+	struct recovery *r = arg;
+	int rc = r->e ? experiment_apply(r->e, ev) : create_from(r, ev);
+
+	if (rc) {
+		return corrupt(
+		    r, r->number, ev->seq, rc, "an event does not fit the state before it");
+	}
+	r->out->events++;
+	return 0;
+}
+
+/* The tail of one experiment, or all of it when there is no snapshot. */
+static int recover_one(struct recovery *r, uint32_t number, struct arena *mem)
+{
+	struct engine *g = r->g;
+	struct engine_item *it = number < g->numbers ? g->by_number[number] : NULL;
+	uint64_t after = it ? experiment_seq(it->e) : 0;
+	int rc;
+
+	r->number = number;
+	r->e = it ? it->e : NULL;
+	rc = store_read_events(
+	    g->reader, number, after, UINT64_MAX >> 1, SIZE_MAX, mem, fold_event, r, r->err);
+	if (rc == 0 && !it) {
+		rc = r->e ? engine_item_new(number, r->e, &it)
+			  : corrupt(r, number, 1, RC_CORRUPT, "the experiment's log is missing");
+		if (rc == 0) {
+			r->e = NULL;
+			rc = engine_register(g, it);
+		}
+	}
+	if (rc) {
+		if (!it) {
+			experiment_free(r->e);
+		}
+		return rc;
+	}
+	if (experiment_seq(it->e) != it->snapshot_seq) {
+		it->dirty_since_us = clock_mono_us();
+	}
+	r->out->experiments++;
+	return 0;
+}
+
+int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err)
+{
+	uint64_t start_us = clock_mono_us();
+	struct recovery r = {.g = g, .out = ret, .err = err, .numbers = 1};
+	struct arena mem;
+	int rc;
+
+	arena_init(&mem, TAIL_MEMORY);
+	g->numbers = 1; /* 0 is the registry */
+	rc = names_reserve(&r, 1);
+	if (rc == 0) {
+		rc = store_read_raw(g->reader, STORE_REGISTRY, 0, fold_registry, &r, err);
+	}
+	if (rc == 0) {
+		rc = store_read_snapshots(g->reader, 0, take_snapshot, bad_snapshot, &r);
+	}
+	for (uint32_t i = 1; rc == 0 && i < r.numbers; i++) {
+		if (r.names[i]) {
+			rc = recover_one(&r, i, &mem);
+		}
+	}
+	if (r.numbers > g->numbers) {
+		g->numbers = r.numbers;
+	}
+	for (uint32_t i = 0; i < r.cap; i++) {
+		free(r.names[i]);
+	}
+	free(r.names);
+	arena_release(&mem);
+	ret->elapsed_us = clock_mono_us() - start_us;
+	return rc ? err_set(err, rc, "recovery_failed", "", "recovery failed: %s", err_name(rc))
+		  : 0;
+}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP cases: the daemon and the echo by turns, same load. Without a daemon the echo stands in
+for it, which still shows that no number of connections stalls."""
+
+import collections
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import re
+import subprocess
+import tempfile
+import threading
+
+import http_load
+from bench import Row, case
+
+EXPERIMENT = "/v1/experiments/bench"
+ARMS = [f"a{i}" for i in range(10)]
+PREFIXES = (f"t{i}" for i in itertools.count(1))
+
+
+class Server:
+    def __init__(self, process, address):
+        self.process, self.address = process, address
+        host, port = address.rsplit(":", 1)
+        self.http = http.client.HTTPConnection(host, int(port), timeout=30)
+        self.send("PUT", EXPERIMENT, {"policy": {"name": "ucb1"}, "arms": ARMS})
+
+    def send(self, method, path, value):
+        self.http.request(method, path, json.dumps(value), {"Content-Type": "application/json"})
+        reply = self.http.getresponse()
+        body = reply.read()
+        if reply.status >= 300:
+            raise http_load.LoadError(f"{method} {path}: {reply.status} {body[:200]}")
+
+    def url(self, what):
+        return f"http://{self.address}{EXPERIMENT}/{what}"
+
+    def decide(self, n):
+        """n decisions PREFIX-000001 ...; returns the prefix."""
+        prefix = next(PREFIXES)
+        ids = [f"{prefix}-{i:06d}" for i in range(1, n + 1)]
+        for at in range(0, n, 1000):
+            self.send("POST", EXPERIMENT + "/decisions", [{"id": i} for i in ids[at:at + 1000]])
+        return prefix
+
+
+@contextlib.contextmanager
+def started(command, pipe, pattern):
+    process = subprocess.Popen(command, text=True, **{pipe: subprocess.PIPE})
+    try:
+        for line in getattr(process, pipe):
+            found = re.search(pattern, line)
+            if found:
+                # Later lines are read and dropped, or the pipe would fill and stop the daemon.
+                threading.Thread(target=lambda: collections.deque(getattr(process, pipe), 0),
+                                 daemon=True).start()
+                yield Server(process, found.group(1))
+                return
+        raise http_load.LoadError(f"{command[0]} did not start")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def echo(bench):
+    return started([os.path.join(bench.build, "echo")], "stdout", r"^(\S+:\d+)$")
+
+
+@contextlib.contextmanager
+def daemon(bench):
+    if not os.path.exists(bench.server):
+        with echo(bench) as s:
+            yield s
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.state) as state:
+        with started([bench.server, "--listen", "127.0.0.1:0", "--state", state], "stderr",
+                     r"msg=listening address=(\S+)") as s:
+            yield s
+
+
+@contextlib.contextmanager
+def both(bench):
+    with daemon(bench) as d, echo(bench) as e:
+        yield d, e
+
+
+def check(result):
+    if result["errors"]:
+        raise http_load.LoadError(f"{result['errors']} of {result['requests']} requests failed")
+    return result
+
+
+def speed(bench, server, script="decide", connections=64, what="decisions", arguments=()):
+    return check(http_load.full_speed(server.url(what), script, connections, bench.seconds,
+                                      arguments))["rps"]
+
+
+def rewards(bench, server):
+    prefix = server.decide(int(bench.seconds * 100_000))
+    return speed(bench, server, "reward", what="rewards", arguments=[prefix])
+
+
+@case("single decisions, 64 connections, against the echo")
+def decisions(bench):
+    with both(bench) as (d, e):
+        ours, theirs = bench.by_turns(lambda: speed(bench, d), lambda: speed(bench, e))
+    return [Row("decisions, 64 connections", ours, "1/s", theirs)]
+
+
+@case("single decisions, more connections against 64")
+def connections(bench):
+    counts = (64, 127, 128, 129, 256, 512)
+    with daemon(bench) as d:
+        got = bench.by_turns(*[lambda n=n: speed(bench, d, connections=n) for n in counts])
+    return [Row(f"decisions, {n} connections", v, "1/s", got[0])
+            for n, v in zip(counts[1:], got[1:])]
+
+
+@case("single rewards, 64 connections, against the echo")
+def single_rewards(bench):
+    with both(bench) as (d, e):
+        ours, theirs = bench.by_turns(lambda: rewards(bench, d), lambda: rewards(bench, e))
+    return [Row("rewards, 64 connections", ours, "1/s", theirs)]
+
+
+@case("decisions in batches of 100 against single ones")
+def batches(bench):
+    with daemon(bench) as d:
+        many, single = bench.by_turns(
+            lambda: 100 * speed(bench, d, "decide_batch", connections=16),
+            lambda: speed(bench, d))
+    return [Row("decisions in batches of 100", many, "1/s", single)]
+
+
+@case("p99 at half of what the echo can do")
+def offered(bench):
+    def p99(server, rate):
+        result = check(http_load.at_rate(server.url("decisions"), rate, 64, bench.seconds,
+                                         build=bench.build))
+        if result["rps"] < 0.95 * rate:
+            raise http_load.LoadError(f"only {result['rps']} of {rate} requests a second")
+        return result["p99_ms"]
+    with both(bench) as (d, e):
+        half = int(speed(bench, e) / 2)
+        ours, theirs = bench.by_turns(lambda: p99(d, half), lambda: p99(e, half))
+    return [Row(f"p99 at {half:,}/s", ours, "ms", theirs)]
