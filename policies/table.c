@@ -7,6 +7,9 @@ const struct policy_ops *const policy_table[] = {
 	&uniform_ops,
 	&epsilon_greedy_ops,
 	&thompson_ops,
+	&exp3_flad_ops,
+	&exp3_ops,
+	&exp3_ix_ops,
 	NULL,
 };
 
