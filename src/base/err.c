@@ -4,7 +4,44 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct errinfo *err, int rc, const char *code, const char *pointer, const char *fmt, ...)
+/* Bytes of the UTF-8 character that begins at s; 0 when none does (Unicode, table 3-7). */
+static size_t character(const char *s)
+{
+	unsigned char c = (unsigned char)s[0], next = c ? (unsigned char)s[1] : 0;
+	unsigned char lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	unsigned char hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	if (c < 0x80) {
+		return 1;
+	}
+	if (c < 0xc2 || c > 0xf4 || next < lo || next > hi) {
+		return 0;
+	}
+	for (size_t i = 2; i < n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+	}
+	return n;
+}
+
+/* An error must reach the client, and JSON takes no broken characters. */
+static void mend(char *s)
+{
+	while (*s) {
+		size_t n = character(s);
+
+		if (n == 0) {
+			*s = '?';
+			n = 1;
+		}
+		s += n;
+	}
+}
+
+int err_set(
+    struct errinfo *err, int rc, const char *code, const char *pointer, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -17,6 +54,8 @@ int err_set(struct errinfo *err, int rc, const char *code, const char *pointer, 
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
+	mend(err->pointer);
+	mend(err->text);
 	return rc;
 }
 

@@ -30,7 +30,8 @@ struct errinfo {
 	char text[320];
 };
 
-/* Fills err unless it is NULL or already holds an earlier error; always returns rc. */
+/* Fills err unless it is NULL or already holds an earlier error; always returns rc. What does not
+ * fit is cut; what is not UTF-8 becomes '?'. */
 int err_set(struct errinfo *err, int rc, const char *code, const char *pointer, const char *fmt,
     ...) __attribute__((format(printf, 5, 6)));
 

@@ -74,7 +74,8 @@ int experiment_void(const struct experiment *e, const struct event *d, const str
 /* RC_EXISTS: not open, nothing to expire; RC_STATE: its window has not closed yet. */
 int experiment_expire(const struct experiment *e, const struct event *d, const struct pending *p,
     uint64_t at_us, struct event *ret_ev);
-/* Arms to add; an id that is there is RC_CONFLICT. RC_LIMIT. */
+/* Arms to add; an id that is there, or twice in the list, is RC_CONFLICT. RC_LIMIT. RC_EXISTS:
+ * none, no event needed. */
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
     uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
 int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changes that an administrator asks for: arms and settings, again as events. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/experiment_impl.h"
@@ -28,12 +29,17 @@ static void start(
 	ret_ev->at_us = at_us > e->at_us ? at_us : e->at_us;
 }
 
+static void arm_pointer(size_t i, char ret[32])
+{
+	snprintf(ret, 32, "/%zu", i);
+}
+
 static int check_new_arm(
     const struct experiment *e, const struct spec_arm *arms, size_t i, struct errinfo *err)
 {
 	char pointer[32];
 
-	snprintf(pointer, sizeof(pointer), "/%zu", i);
+	arm_pointer(i, pointer);
 	if (!id_is_valid(arms[i].id) || strlen(arms[i].label) > LABEL_MAX) {
 		return err_set(err, RC_INVALID, "invalid_id", pointer,
 		    "an arm's id is 1-128 of A-Z a-z 0-9 . _ : -, its label at most 256 bytes");
@@ -41,6 +47,38 @@ static int check_new_arm(
 	if (arms_find(&e->arms, arms[i].id) != ARM_NONE) {
 		return err_set(
 		    err, RC_CONFLICT, "arm_exists", pointer, "arm %s is there already", arms[i].id);
+	}
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct spec_arm *const *x = a, *const *y = b;
+	int order = strcmp((*x)->id, (*y)->id);
+
+	return order ? order : (*x > *y) - (*x < *y);
+}
+
+/* Each id once in the list itself. */
+static int check_distinct(
+    const struct spec_arm *arms, size_t n, struct arena *mem, struct errinfo *err)
+{
+	const struct spec_arm **sorted = arena_array(mem, n, sizeof(*sorted));
+	char pointer[32];
+
+	if (!sorted) {
+		return out_of_memory(err);
+	}
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = &arms[i];
+	}
+	qsort(sorted, n, sizeof(*sorted), by_id);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0) {
+			arm_pointer((size_t)(sorted[i] - arms), pointer);
+			return err_set(err, RC_CONFLICT, "arm_exists", pointer,
+			    "arm %s is listed twice", sorted[i]->id);
+		}
 	}
 	return 0;
 }
@@ -58,6 +96,13 @@ int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms,
 	if (n > most - e->arms.n) {
 		return err_set(err, RC_LIMIT, "too_many", "", "policy %s takes at most %zu arms",
 		    e->ops->name, most);
+	}
+	if (n == 0) {
+		return RC_EXISTS;
+	}
+	rc = check_distinct(arms, n, mem, err);
+	if (rc) {
+		return rc;
 	}
 	c = arena_array(mem, n, sizeof(*c));
 	if (!c) {

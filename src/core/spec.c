@@ -14,13 +14,22 @@ const char *const aggregate_names[] = {"first", "last", "sum", "max", NULL};
 const char *const run_state_names[] = {"running", "paused", "archived", NULL};
 const char *const arm_state_names[] = {"active", "paused", "retired", NULL};
 
+/* Bit c % 32 of word c / 32: A-Z a-z 0-9 . _ : - */
+static bool is_id_char(unsigned char c)
+{
+	static const uint32_t allowed[8] = {0, 0x07ff6000, 0x87fffffe, 0x07fffffe};
+
+	return allowed[c / 32] >> (c % 32) & 1;
+}
+
 bool id_is_valid(const char *id)
 {
-	static const char allowed[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-	size_t n = strlen(id);
+	size_t n = 0;
 
-	return n >= 1 && n <= ID_MAX && strspn(id, allowed) == n;
+	while (n <= ID_MAX && is_id_char((unsigned char)id[n])) {
+		n++;
+	}
+	return n >= 1 && n <= ID_MAX && id[n] == '\0';
 }
 
 static int invalid(struct errinfo *err, const char *pointer, const char *text)
@@ -62,6 +71,13 @@ static int features_check(const struct experiment_spec *spec, struct errinfo *er
 			snprintf(pointer, sizeof(pointer), "/context/%zu", i);
 			return err_set(
 			    err, RC_INVALID, "invalid_id", pointer, "not a valid feature name");
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(spec->features[k], spec->features[i]) == 0) {
+				snprintf(pointer, sizeof(pointer), "/context/%zu", i);
+				return err_set(err, RC_INVALID, "out_of_range", pointer,
+				    "feature %s is declared twice", spec->features[i]);
+			}
 		}
 	}
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/bind.h"
 
-#include <math.h>
+#include <float.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,6 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "core/spec.h"
-
-#define POINTER_MAX 160
-#define DUMP_MAX ((size_t)8 << 20)
 
 /* Nesting outside strings, before a parser that recurses sees the text. */
 static bool is_too_deep(const char *text, size_t n)
@@ -88,115 +86,182 @@ const char *bind_type_name(const json_t *v)
 	return "null";
 }
 
-static int wrong_type(const json_t *v, const char *pointer, const char *wanted, struct errinfo *err)
+/* Where a value stands: member `name` of what is at `base`, or base itself. Becomes text only for
+ * an error: the hot path binds without formatting anything. */
+struct place {
+	const char *base, *name;
+};
+
+void bind_pointer(const char *base, const char *name, char ret[BIND_POINTER_MAX])
 {
-	return err_set(err, RC_INVALID, "wrong_type", pointer, "must be %s, not %s", wanted,
-	    bind_type_name(v));
+	size_t len = strnlen(base, BIND_POINTER_MAX - 3);
+
+	memcpy(ret, base, len);
+	ret[len++] = '/';
+	for (; *name && len < BIND_POINTER_MAX - 2; name++) {
+		char c = *name;
+
+		if (c == '~' || c == '/') {
+			ret[len++] = '~';
+			c = c == '~' ? '0' : '1';
+		}
+		ret[len++] = c;
+	}
+	ret[len] = '\0';
 }
 
-static int get_id(const json_t *v, const char *pointer, const char **ret, struct errinfo *err)
+static int refuse(struct errinfo *err, int rc, const char *code, const struct place *at,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static int refuse(
+    struct errinfo *err, int rc, const char *code, const struct place *at, const char *fmt, ...)
+{
+	char where[BIND_POINTER_MAX], text[sizeof(err->text)];
+	va_list ap;
+
+	if (!err) {
+		return rc;
+	}
+	if (at->name) {
+		bind_pointer(at->base, at->name, where);
+	}
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return err_set(err, rc, code, at->name ? where : at->base, "%s", text);
+}
+
+static int wrong_type(
+    const json_t *v, const struct place *at, const char *wanted, struct errinfo *err)
+{
+	return refuse(
+	    err, RC_INVALID, "wrong_type", at, "must be %s, not %s", wanted, bind_type_name(v));
+}
+
+static int get_id(const json_t *v, const struct place *at, const char **ret, struct errinfo *err)
 {
 	const char *s = json_string_value(v);
 
 	if (!s) {
-		return wrong_type(v, pointer, "a string", err);
+		return wrong_type(v, at, "a string", err);
 	}
 	if (!id_is_valid(s)) {
-		return err_set(err, RC_INVALID, "invalid_id", pointer,
-		    "an id is 1-128 of A-Z a-z 0-9 . _ : -");
+		return refuse(
+		    err, RC_INVALID, "invalid_id", at, "an id is 1-128 of A-Z a-z 0-9 . _ : -");
 	}
 	*ret = s;
 	return 0;
 }
 
-int bind_ids(const json_t *a, size_t max, const char *pointer, struct arena *mem,
+/* An id within a list is not one; says so of the item. */
+static int bad_item(const json_t *v, const struct place *at, size_t i, struct errinfo *err)
+{
+	char list[BIND_POINTER_MAX], index[24];
+	const char *id;
+
+	snprintf(index, sizeof(index), "%zu", i);
+	if (at->name) {
+		bind_pointer(at->base, at->name, list);
+	}
+	return get_id(v, &(struct place){at->name ? list : at->base, index}, &id, err);
+}
+
+static int get_ids(const json_t *a, size_t max, const struct place *at, struct arena *mem,
     struct bind_ids *ret, struct errinfo *err)
 {
 	size_t n = json_array_size(a);
 	const char **ids;
-	char where[POINTER_MAX];
 
 	if (!json_is_array(a)) {
-		return wrong_type(a, pointer, "an array of ids", err);
+		return wrong_type(a, at, "an array of ids", err);
 	}
 	if (n > max) {
-		return err_set(err, RC_LIMIT, "too_many", pointer, "at most %zu ids", max);
+		return refuse(err, RC_LIMIT, "too_many", at, "at most %zu ids", max);
 	}
 	ids = arena_array(mem, n, sizeof(*ids));
 	if (!ids) {
-		return err_set(err, RC_MEMORY, "out_of_memory", pointer, "out of memory");
+		return refuse(err, RC_MEMORY, "out_of_memory", at, "out of memory");
 	}
 	for (size_t i = 0; i < n; i++) {
 		const json_t *v = json_array_get(a, i);
 
-		if (!json_is_string(v) || !id_is_valid(json_string_value(v))) {
-			snprintf(where, sizeof(where), "%s/%zu", pointer, i);
-			return get_id(v, where, &ids[i], err);
-		}
 		ids[i] = json_string_value(v);
+		if (!ids[i] || !id_is_valid(ids[i])) {
+			return bad_item(v, at, i, err);
+		}
 	}
 	*ret = (struct bind_ids){.id = ids, .n = n, .given = true};
 	return 0;
 }
 
-static int get_number(const json_t *v, const struct bind_field *f, const char *pointer, double *ret,
+static bool is_exact(json_int_t i)
+{
+	return i >= -(json_int_t)JSON_EXACT_MAX && i <= (json_int_t)JSON_EXACT_MAX;
+}
+
+static int get_number(const json_t *v, double min, double max, const struct place *at, double *ret,
     struct errinfo *err)
 {
 	double x = json_number_value(v);
 
 	if (!json_is_number(v)) {
-		return wrong_type(v, pointer, "a number", err);
+		return wrong_type(v, at, "a number", err);
 	}
-	if (json_is_integer(v) && fabs(x) > JSON_EXACT_MAX) {
-		return err_set(err, RC_INVALID, "out_of_range", pointer, "integers stop at 2^53");
+	if (json_is_integer(v) && !is_exact(json_integer_value(v))) {
+		return refuse(err, RC_INVALID, "out_of_range", at, "integers stop at 2^53");
 	}
-	if (!(x >= f->min && x <= f->max)) {
-		return err_set(err, RC_INVALID, "out_of_range", pointer,
-		    "must lie in [%.17g, %.17g]", f->min, f->max);
+	if (!(x >= min && x <= max)) {
+		return refuse(
+		    err, RC_INVALID, "out_of_range", at, "must lie in [%.17g, %.17g]", min, max);
 	}
 	*ret = x;
 	return 0;
 }
 
-static int get_u64(const json_t *v, const struct bind_field *f, const char *pointer, uint64_t *ret,
-    struct errinfo *err)
+int bind_number(const json_t *v, const char *pointer, double *ret, struct errinfo *err)
+{
+	return get_number(v, -DBL_MAX, DBL_MAX, &(struct place){pointer, NULL}, ret, err);
+}
+
+static int get_u64(const json_t *v, const struct bind_field *f, const struct place *at,
+    uint64_t *ret, struct errinfo *err)
 {
 	double x = 0;
 	int rc;
 
 	if (!json_is_integer(v)) {
-		return wrong_type(v, pointer, "a whole number", err);
+		return wrong_type(v, at, "a whole number", err);
 	}
-	rc = get_number(v, f, pointer, &x, err);
+	rc = get_number(v, f->min, f->max, at, &x, err);
 	if (rc == 0) {
 		*ret = (uint64_t)json_integer_value(v);
 	}
 	return rc;
 }
 
-static int get_text(const json_t *v, const struct bind_field *f, const char *pointer,
+static int get_text(const json_t *v, const struct bind_field *f, const struct place *at,
     const char **ret, struct errinfo *err)
 {
 	if (!json_is_string(v)) {
-		return wrong_type(v, pointer, "a string", err);
+		return wrong_type(v, at, "a string", err);
 	}
 	if ((double)json_string_length(v) > f->max) {
-		return err_set(
-		    err, RC_INVALID, "out_of_range", pointer, "longer than %.0f bytes", f->max);
+		return refuse(
+		    err, RC_INVALID, "out_of_range", at, "longer than %.0f bytes", f->max);
 	}
 	*ret = json_string_value(v);
 	return 0;
 }
 
-static int get_choice(
-    const json_t *v, const struct bind_field *f, const char *pointer, int *ret, struct errinfo *err)
+static int get_choice(const json_t *v, const struct bind_field *f, const struct place *at, int *ret,
+    struct errinfo *err)
 {
 	const char *s = json_string_value(v);
 	char list[160] = "";
 	size_t n = 0;
 
 	if (!s) {
-		return wrong_type(v, pointer, "a string", err);
+		return wrong_type(v, at, "a string", err);
 	}
 	for (int i = 0; f->choices[i]; i++) {
 		if (strcmp(f->choices[i], s) == 0) {
@@ -207,34 +272,38 @@ static int get_choice(
 		    list + n, sizeof(list) - n, "%s%s", i ? ", " : "", f->choices[i]);
 		n = n < sizeof(list) ? n : sizeof(list) - 1;
 	}
-	return err_set(err, RC_INVALID, "out_of_range", pointer, "must be one of %s", list);
+	return refuse(err, RC_INVALID, "out_of_range", at, "must be one of %s", list);
 }
 
-static int bind_value(const json_t *v, const struct bind_field *f, const char *pointer,
-    struct arena *mem, void *at, struct errinfo *err)
+static int bind_value(const json_t *v, const struct bind_field *f, const struct place *at,
+    struct arena *mem, void *base, struct errinfo *err)
 {
+	void *to = (char *)base + f->offset;
+
 	switch (f->type) {
 	case BIND_ID:
-		return get_id(v, pointer, at, err);
+		return get_id(v, at, to, err);
 	case BIND_TEXT:
-		return get_text(v, f, pointer, at, err);
+		return get_text(v, f, at, to, err);
 	case BIND_NUMBER:
-		return get_number(v, f, pointer, at, err);
+		return get_number(v, f->min, f->max, at, to, err);
 	case BIND_U64:
-		return get_u64(v, f, pointer, at, err);
+		return get_u64(v, f, at, to, err);
 	case BIND_BOOL:
 		if (!json_is_boolean(v)) {
-			return wrong_type(v, pointer, "true or false", err);
+			return wrong_type(v, at, "true or false", err);
 		}
-		*(bool *)at = json_is_true(v);
+		*(bool *)to = json_is_true(v);
 		return 0;
 	case BIND_CHOICE:
-		return get_choice(v, f, pointer, at, err);
+		return get_choice(v, f, at, to, err);
 	case BIND_IDS:
-		return bind_ids(v, (size_t)f->max, pointer, mem, at, err);
+		return get_ids(v, (size_t)f->max, at, mem, to, err);
 	case BIND_JSON:
-		*(const json_t **)at = v;
+		*(const json_t **)to = v;
 		return 0;
+	case BIND_FIXED:
+		return refuse(err, RC_INVALID, "fixed_field", at, "%s cannot be changed", f->name);
 	}
 	return RC_INVALID;
 }
@@ -250,13 +319,10 @@ static const struct bind_field *find_field(const struct bind_field *table, const
 static int check_required(
     const json_t *o, const struct bind_field *table, const char *pointer, struct errinfo *err)
 {
-	char where[POINTER_MAX];
-
 	for (const struct bind_field *f = table; f->name; f++) {
 		if ((f->flags & BIND_REQUIRED) && !json_object_get(o, f->name)) {
-			snprintf(where, sizeof(where), "%s/%s", pointer, f->name);
-			return err_set(
-			    err, RC_INVALID, "missing_field", where, "%s is missing", f->name);
+			return refuse(err, RC_INVALID, "missing_field",
+			    &(struct place){pointer, f->name}, "%s is missing", f->name);
 		}
 	}
 	return 0;
@@ -265,27 +331,27 @@ static int check_required(
 int bind_object(const json_t *o, const struct bind_field *table, const char *pointer,
     struct arena *mem, void *base, struct errinfo *err)
 {
-	char where[POINTER_MAX];
+	struct place at = {pointer, NULL};
 	int rc;
 
 	if (!json_is_object(o)) {
-		return wrong_type(o, pointer, "an object", err);
+		return wrong_type(o, &at, "an object", err);
 	}
 	for (void *i = json_object_iter((json_t *)o); i;
 	     i = json_object_iter_next((json_t *)o, i)) {
-		const char *name = json_object_iter_key(i);
 		const json_t *v = json_object_iter_value(i);
-		const struct bind_field *f = find_field(table, name);
+		const struct bind_field *f;
 
-		if (f && (f->flags & BIND_NULL) && json_is_null(v)) {
+		at.name = json_object_iter_key(i);
+		f = find_field(table, at.name);
+		if (!f) {
+			return refuse(err, RC_INVALID, "unknown_field", &at,
+			    "no field is called %.64s", at.name);
+		}
+		if ((f->flags & BIND_NULL) && json_is_null(v)) {
 			continue;
 		}
-		snprintf(where, sizeof(where), "%s/%.64s", pointer, name);
-		if (!f) {
-			return err_set(err, RC_INVALID, "unknown_field", where,
-			    "no field is called %.64s", name);
-		}
-		rc = bind_value(v, f, where, mem, (char *)base + f->offset, err);
+		rc = bind_value(v, f, &at, mem, base, err);
 		if (rc) {
 			return rc;
 		}
@@ -313,19 +379,70 @@ const char *bind_compact(const json_t *v, size_t max, struct arena *mem)
 	return text;
 }
 
-int bind_fingerprint(const json_t *v, uint64_t *ret)
+/* One key a kind of value, so that "1", 1 and [1] differ. */
+static uint64_t hash_bytes(char kind, const void *p, size_t n)
 {
-	static const unsigned char key[HASH_KEY_BYTES] = "request body v1";
-	struct buf out;
-	int rc;
+	const unsigned char key[HASH_KEY_BYTES] = {
+	    'b', 'o', 'd', 'y', ' ', '2', (unsigned char)kind};
 
-	buf_init(&out, DUMP_MAX);
-	rc = json_dump_callback(v, put_bytes, &out,
-	    JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-	if (rc == 0) {
-		*ret = hash_keyed(key, out.data, out.len);
-		*ret += *ret == 0;
+	return hash_keyed(key, p, n);
+}
+
+static uint64_t hash_two(char kind, uint64_t a, uint64_t b)
+{
+	unsigned char le[16];
+
+	for (size_t i = 0; i < 8; i++) {
+		le[i] = (unsigned char)(a >> (8 * i));
+		le[8 + i] = (unsigned char)(b >> (8 * i));
 	}
-	buf_release(&out);
-	return rc ? RC_MEMORY : 0;
+	return hash_bytes(kind, le, sizeof(le));
+}
+
+static uint64_t hash_number(double v)
+{
+	uint64_t bits;
+
+	v = v == 0 ? 0 : v; /* -0 and 0 are one number */
+	memcpy(&bits, &v, sizeof(bits));
+	return hash_two('n', bits, 0);
+}
+
+static uint64_t hash_value(const json_t *v)
+{
+	uint64_t h = 0;
+
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		return hash_bytes('s', json_string_value(v), json_string_length(v));
+	case JSON_INTEGER:
+	case JSON_REAL:
+		return hash_number(json_number_value(v));
+	case JSON_ARRAY:
+		for (size_t i = 0; i < json_array_size(v); i++) {
+			h = hash_two('a', h, hash_value(json_array_get(v, i)));
+		}
+		return hash_two('A', h, json_array_size(v));
+	case JSON_OBJECT: /* a sum, so that order does not matter and nothing is sorted */
+		for (void *i = json_object_iter((json_t *)v); i;
+		     i = json_object_iter_next((json_t *)v, i)) {
+			const char *name = json_object_iter_key(i);
+
+			h += hash_two('o', hash_bytes('k', name, strlen(name)),
+			    hash_value(json_object_iter_value(i)));
+		}
+		return hash_two('O', h, json_object_size(v));
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		break;
+	}
+	return hash_two('l', (uint64_t)json_typeof(v), 0);
+}
+
+uint64_t bind_fingerprint(const json_t *v)
+{
+	uint64_t h = hash_value(v);
+
+	return h ? h : 1;
 }

@@ -27,6 +27,7 @@ enum bind_type {
 	BIND_CHOICE, /* int: index into `choices` */
 	BIND_IDS,    /* struct bind_ids: at most `max` ids */
 	BIND_JSON,   /* const json_t *: as it is */
+	BIND_FIXED,  /* known, but refused here: "fixed_field" */
 };
 
 enum { BIND_REQUIRED = 1, BIND_NULL = 2 /* null is as if absent */ };
@@ -50,15 +51,18 @@ struct bind_field {
  * `pointer` is where o stands ("" for the root); the table ends with name NULL. */
 int bind_object(const json_t *o, const struct bind_field *table, const char *pointer,
     struct arena *mem, void *base, struct errinfo *err);
-/* A list of ids at pointer. */
-int bind_ids(const json_t *a, size_t max, const char *pointer, struct arena *mem,
-    struct bind_ids *ret, struct errinfo *err);
+/* A number at pointer; finite, and exact when it is an integer. */
+int bind_number(const json_t *v, const char *pointer, double *ret, struct errinfo *err);
+/* The JSON Pointer (RFC 6901) of member `name` of what is at base; cut where there is no room. */
+#define BIND_POINTER_MAX 160
+void bind_pointer(const char *base, const char *name, char ret[BIND_POINTER_MAX]);
 /* The English name of a JSON type, for messages. */
 const char *bind_type_name(const json_t *v);
 /* Compact, 17 digits, keys in order of insertion; copied into mem. NULL when too long or no memory.
  */
 const char *bind_compact(const json_t *v, size_t max, struct arena *mem);
-/* A hash of the value whatever the order of members; never 0. RC_MEMORY. */
-int bind_fingerprint(const json_t *v, uint64_t *ret);
+/* A hash of the value whatever the order of members, numbers by their value; never 0. The same on
+ * every machine: it is logged with the event. */
+uint64_t bind_fingerprint(const json_t *v);
 
 #endif

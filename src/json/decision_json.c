@@ -41,7 +41,7 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 {
 	double *x = arena_array(mem, spec->nfeatures, sizeof(*x));
 	size_t n = json_is_array(v) ? json_array_size(v) : json_object_size(v);
-	char where[160];
+	char where[BIND_POINTER_MAX];
 
 	if (!x) {
 		return no_memory(err);
@@ -55,7 +55,7 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
 
 		if (!json_is_number(f)) {
-			snprintf(where, sizeof(where), "/context/%s", spec->features[i]);
+			bind_pointer("/context", spec->features[i], where);
 			return err_set(err, RC_INVALID, f ? "wrong_type" : "missing_field", where,
 			    "feature %s must be a number", spec->features[i]);
 		}
@@ -66,14 +66,46 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 	return 0;
 }
 
+/* The log must hold what the client meant: integers that a double would round are refused. */
+static int check_exact(const json_t *v, const char *pointer, struct errinfo *err)
+{
+	char where[BIND_POINTER_MAX], index[24];
+	double ignored;
+	int rc = 0;
+
+	if (json_is_number(v)) {
+		return bind_number(v, pointer, &ignored, err);
+	}
+	for (size_t i = 0; rc == 0 && i < json_array_size(v); i++) {
+		const json_t *item = json_array_get(v, i);
+
+		if (json_is_integer(item) || json_is_object(item) || json_is_array(item)) {
+			snprintf(index, sizeof(index), "%zu", i);
+			bind_pointer(pointer, index, where);
+			rc = check_exact(item, where, err);
+		}
+	}
+	for (void *i = json_object_iter((json_t *)v); rc == 0 && i;
+	     i = json_object_iter_next((json_t *)v, i)) {
+		bind_pointer(pointer, json_object_iter_key(i), where);
+		rc = check_exact(json_object_iter_value(i), where, err);
+	}
+	return rc;
+}
+
 static int context_from_json(const json_t *v, const struct experiment *e, struct arena *mem,
     struct select_in *ret, struct errinfo *err)
 {
 	struct experiment_spec spec;
+	int rc;
 
 	if (!json_is_object(v) && !json_is_array(v)) {
 		return err_set(err, RC_INVALID, "wrong_type", "/context",
 		    "context must be an object or an array, not %s", bind_type_name(v));
+	}
+	rc = check_exact(v, "/context", err);
+	if (rc) {
+		return rc;
 	}
 	ret->context = bind_compact(v, CONTEXT_TEXT_MAX, mem);
 	if (!ret->context) {
@@ -127,6 +159,7 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 	    {.name = NULL},
 	};
 	struct reward_object r;
+	double value = 0;
 	int rc;
 
 	memset(&r, 0, sizeof(r));
@@ -138,11 +171,14 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 		return err_set(err, RC_INVALID, "unsupported_feedback",
 		    r.rewards ? "/rewards" : "/label", "this policy takes one reward per decision");
 	}
-	if (!json_is_number(r.reward)) {
-		return err_set(err, RC_INVALID, r.reward ? "wrong_type" : "missing_field",
-		    "/reward", "reward must be a number");
+	if (!r.reward) {
+		return err_set(err, RC_INVALID, "missing_field", "/reward", "reward is missing");
 	}
-	*ret = (struct reward_in){.reward = json_number_value(r.reward), .key = r.key};
+	rc = bind_number(r.reward, "/reward", &value, err);
+	if (rc) {
+		return rc;
+	}
+	*ret = (struct reward_in){.reward = value, .key = r.key};
 	*ret_decision = r.decision;
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writing. Reading is in event_read.c. */
 #include "json/event_json.h"
 
 #include <inttypes.h>
@@ -6,8 +7,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-
-#define LINE_VERSION 1
 
 static int set(json_t *o, const char *key, json_t *v)
 {
@@ -168,6 +167,16 @@ static int put_decision(json_t *o, const struct experiment *e, const struct even
 
 static int put_feedback(json_t *o, const struct experiment *e, const struct event *ev)
 {
+	static const struct {
+		const char *name;
+		enum feedback_flag flag;
+	} flags[] = {
+	    {"closes", FEEDBACK_CLOSE},
+	    {"lost", FEEDBACK_LOST},
+	    {"revived", FEEDBACK_REVIVED},
+	    {"late", FEEDBACK_IS_LATE},
+	    {"clipped", FEEDBACK_CLIPPED},
+	};
 	const struct event_feedback *f = &ev->feedback;
 	struct event d = {.kind = EVENT_DECISION, .seq = f->ref};
 	char scratch[DECISION_ID_MAX];
@@ -186,11 +195,13 @@ static int put_feedback(json_t *o, const struct experiment *e, const struct even
 	    (ev->kind == EVENT_REWARD && f->status == FEEDBACK_PENDING)) {
 		rc |= set(o, f->flags & FEEDBACK_LEARN ? "learnt" : "held", json_real(f->learn));
 	}
-	if (f->flags & FEEDBACK_IS_LATE) {
-		rc |= set(o, "late", json_true());
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (f->flags & flags[i].flag) {
+			rc |= set(o, flags[i].name, json_true());
+		}
 	}
-	if (f->flags & FEEDBACK_CLIPPED) {
-		rc |= set(o, "clipped", json_true());
+	if (f->dim) {
+		rc |= set(o, "x", doubles(f->x, f->dim));
 	}
 	if (f->key) {
 		rc |= set(o, "key", json_string_nocheck(f->key));
@@ -221,7 +232,7 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 {
 	char at[CLOCK_TEXT_MAX];
 	json_t *o = json_object();
-	int rc = set(o, "v", json_integer(LINE_VERSION));
+	int rc = set(o, "v", json_integer(EVENT_LINE_VERSION));
 
 	clock_format(ev->at_us, at);
 	rc |= set(o, "experiment", json_string_nocheck(experiment_name(e)));

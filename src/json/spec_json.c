@@ -11,8 +11,7 @@
 #include "json/bind.h"
 
 #define PARAMS_MAX 64
-#define POINTER_MAX 160
-
+#define NUMBER_TEXT_MAX 32
 static int no_memory(struct errinfo *err)
 {
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
@@ -30,18 +29,32 @@ static const struct bind_field arm_fields[] = {
     {.name = NULL},
 };
 
+/* The shortest of %.15g to %.17g that reads back the same. */
+static void number_text(double x, char ret[NUMBER_TEXT_MAX])
+{
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(ret, NUMBER_TEXT_MAX, "%.*g", digits, x);
+		if (strtod(ret, NULL) == x) {
+			break;
+		}
+	}
+}
+
 /* A number is an arm by its shortest text: 0.5, 10. */
 static int arm_from_number(const json_t *v, const char *pointer, struct arena *mem,
     struct arm_object *ret, struct errinfo *err)
 {
-	double x = json_number_value(v);
-	char text[40];
+	char text[NUMBER_TEXT_MAX];
+	double x = 0;
+	int rc = bind_number(v, pointer, &x, err);
 
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, x);
-		if (strtod(text, NULL) == x) {
-			break;
-		}
+	if (rc) {
+		return rc;
+	}
+	if (x == floor(x) && fabs(x) <= JSON_EXACT_MAX) { /* 1e3, 1000.0: all are 1000 */
+		snprintf(text, sizeof(text), "%.0f", x == 0 ? 0 : x);
+	} else {
+		number_text(x, text);
 	}
 	ret->id = arena_text(mem, text, strlen(text));
 	if (!ret->id) {
@@ -79,7 +92,7 @@ int arms_from_json(const json_t *v, const char *pointer, size_t max, struct aren
 {
 	size_t n = json_is_array(v) ? json_array_size(v) : 1;
 	struct spec_arm *arms = arena_array(mem, n, sizeof(*arms));
-	char where[POINTER_MAX];
+	char where[BIND_POINTER_MAX];
 	int rc = 0;
 
 	if (n > max) {
@@ -106,21 +119,27 @@ int arms_from_json(const json_t *v, const char *pointer, size_t max, struct aren
 static int param_from_json(
     const char *name, const json_t *v, struct spec_param *ret, struct errinfo *err)
 {
-	char where[POINTER_MAX];
+	char where[BIND_POINTER_MAX];
 
+	bind_pointer("/policy/params", name, where);
 	*ret = (struct spec_param){.name = name};
+	if (!id_is_valid(name)) { /* else it would be named again, unescaped, further on */
+		return err_set(
+		    err, RC_INVALID, "unknown_field", where, "no parameter is called %.64s", name);
+	}
 	if (json_is_string(v)) {
 		ret->text = json_string_value(v);
-	} else if (json_is_number(v)) {
-		ret->number = json_number_value(v);
-	} else if (json_is_boolean(v)) {
+		return 0;
+	}
+	if (json_is_boolean(v)) {
 		ret->number = json_is_true(v);
-	} else {
-		snprintf(where, sizeof(where), "/policy/params/%.64s", name);
+		return 0;
+	}
+	if (!json_is_number(v)) {
 		return err_set(
 		    err, RC_INVALID, "wrong_type", where, "must be a number, text, true or false");
 	}
-	return 0;
+	return bind_number(v, where, &ret->number, err);
 }
 
 static int params_from_json(
@@ -158,7 +177,7 @@ static int param_from_text(char *pair, struct spec_param *ret, struct errinfo *e
 	char *eq = strchr(pair, '='), *end;
 
 	if (!eq || eq == pair || !eq[1]) {
-		return err_set(err, RC_INVALID, "invalid", "/policy",
+		return err_set(err, RC_INVALID, "wrong_type", "/policy",
 		    "parameters are written key=value, not \"%.60s\"", pair);
 	}
 	*eq = '\0';
@@ -235,16 +254,26 @@ struct reward_object {
 
 #define REWARD_AT(m) offsetof(struct reward_object, m)
 static const struct bind_field reward_fields[] = {
+    {"lo", BIND_NUMBER, REWARD_AT(lo), 0, -1e300, 1e300, NULL},
+    {"hi", BIND_NUMBER, REWARD_AT(hi), 0, -1e300, 1e300, NULL},
+    {"goal", BIND_CHOICE, REWARD_AT(goal), 0, 0, 0, goal_names},
     {"window", BIND_JSON, REWARD_AT(window), 0, 0, 0, NULL},
     {"default", BIND_JSON, REWARD_AT(fallback), 0, 0, 0, NULL},
     {"late", BIND_CHOICE, REWARD_AT(late), 0, 0, 0, late_rule_names},
     {"aggregate", BIND_CHOICE, REWARD_AT(aggregate), 0, 0, 0, aggregate_names},
-    {"lo", BIND_NUMBER, REWARD_AT(lo), 0, -1e300, 1e300, NULL}, /* from here on: creation only */
-    {"hi", BIND_NUMBER, REWARD_AT(hi), 0, -1e300, 1e300, NULL},
-    {"goal", BIND_CHOICE, REWARD_AT(goal), 0, 0, 0, goal_names},
     {.name = NULL},
 };
-#define REWARD_PATCH_FIELDS 4
+/* The same of a patch. null takes a member away, so that its default is back (RFC 7396). */
+static const struct bind_field reward_patch_fields[] = {
+    {"lo", BIND_FIXED, 0, 0, 0, 0, NULL},
+    {"hi", BIND_FIXED, 0, 0, 0, 0, NULL},
+    {"goal", BIND_FIXED, 0, 0, 0, 0, NULL},
+    {"window", BIND_JSON, REWARD_AT(window), 0, 0, 0, NULL},
+    {"default", BIND_JSON, REWARD_AT(fallback), 0, 0, 0, NULL},
+    {"late", BIND_CHOICE, REWARD_AT(late), BIND_NULL, 0, 0, late_rule_names},
+    {"aggregate", BIND_CHOICE, REWARD_AT(aggregate), BIND_NULL, 0, 0, aggregate_names},
+    {.name = NULL},
+};
 
 static int set_window(const json_t *v, struct settings *s, struct errinfo *err)
 {
@@ -268,13 +297,9 @@ static int set_fallback(const json_t *v, struct settings *s, struct errinfo *err
 	if (!v) {
 		return 0;
 	}
-	if (!json_is_null(v) && !json_is_number(v)) {
-		return err_set(err, RC_INVALID, "wrong_type", "/reward/default",
-		    "default is a number or null");
-	}
-	s->has_fallback = json_is_number(v);
-	s->fallback = json_number_value(v);
-	return 0;
+	s->has_fallback = !json_is_null(v);
+	s->fallback = 0;
+	return s->has_fallback ? bind_number(v, "/reward/default", &s->fallback, err) : 0;
 }
 
 /* The part of a reward object that may change later. */
@@ -295,32 +320,64 @@ struct settings_object {
 	const json_t *reward;
 };
 
+static bool is_taken_away(const json_t *patch, const char *name)
+{
+	return json_is_null(json_object_get(patch, name));
+}
+
+static int patch_reward(
+    const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
+{
+	struct reward_object r = {.late = is_taken_away(patch, "late") ? LATE_RECORD : (int)s->late,
+	    .aggregate = is_taken_away(patch, "aggregate") ? AGGREGATE_FIRST : (int)s->aggregate};
+	int rc;
+
+	if (json_is_null(patch)) {
+		s->window_us = 0;
+		s->has_fallback = false;
+		s->late = LATE_RECORD;
+		s->aggregate = AGGREGATE_FIRST;
+		return 0;
+	}
+	rc = bind_object(patch, reward_patch_fields, "/reward", mem, &r, err);
+	return rc ? rc : set_rules(&r, s, err);
+}
+
 int settings_patch_json(
     const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
 {
 	static const char *const states[] = {"running", "paused", NULL};
+#define SETTINGS_AT(m) offsetof(struct settings_object, m)
 	static const struct bind_field fields[] = {
-	    {"floor", BIND_NUMBER, offsetof(struct settings_object, floor), 0, 0, 1, NULL},
-	    {"state", BIND_CHOICE, offsetof(struct settings_object, state), 0, 0, 0, states},
-	    {"label", BIND_TEXT, offsetof(struct settings_object, label), 0, 0, LABEL_MAX, NULL},
-	    {"reward", BIND_JSON, offsetof(struct settings_object, reward), BIND_NULL, 0, 0, NULL},
+	    {"floor", BIND_NUMBER, SETTINGS_AT(floor), BIND_NULL, 0, 1, NULL},
+	    {"state", BIND_CHOICE, SETTINGS_AT(state), BIND_NULL, 0, 0, states},
+	    {"label", BIND_TEXT, SETTINGS_AT(label), BIND_NULL, 0, LABEL_MAX, NULL},
+	    {"reward", BIND_JSON, SETTINGS_AT(reward), 0, 0, 0, NULL},
+	    {"policy", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"arms", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"slots", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"seed", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"context", BIND_FIXED, 0, 0, 0, 0, NULL},
 	    {.name = NULL},
 	};
-	struct settings_object o = {.floor = s->floor, .state = (int)s->state, .label = s->label};
-	struct reward_object r = {.late = (int)s->late, .aggregate = (int)s->aggregate};
-	struct bind_field rules[REWARD_PATCH_FIELDS + 1];
+#undef SETTINGS_AT
+	struct settings_object o = {.floor = is_taken_away(patch, "floor") ? 0 : s->floor,
+	    .state = is_taken_away(patch, "state") ? (int)RUN_RUNNING : (int)s->state,
+	    .label = is_taken_away(patch, "label") ? "" : s->label};
+	struct settings after = *s;
 	int rc = bind_object(patch, fields, "", mem, &o, err);
 
-	memcpy(rules, reward_fields, REWARD_PATCH_FIELDS * sizeof(*rules));
-	rules[REWARD_PATCH_FIELDS] = (struct bind_field){.name = NULL};
 	if (rc == 0 && o.reward) {
-		rc = bind_object(o.reward, rules, "/reward", mem, &r, err);
-		rc = rc ? rc : set_rules(&r, s, err);
+		rc = patch_reward(o.reward, mem, &after, err);
 	}
-	s->floor = o.floor;
-	s->state = (enum run_state)o.state;
-	s->label = o.label;
-	return rc;
+	if (rc) {
+		return rc;
+	}
+	after.floor = o.floor;
+	after.state = (enum run_state)o.state;
+	after.label = o.label;
+	*s = after;
+	return 0;
 }
 
 int arm_patch_json(const json_t *patch, enum arm_state *ret, struct errinfo *err)
@@ -339,9 +396,9 @@ int arm_patch_json(const json_t *patch, enum arm_state *ret, struct errinfo *err
 /* ---- the whole experiment ---- */
 
 struct spec_object {
-	const json_t *policy, *arms, *seed, *reward;
+	const json_t *policy, *arms, *reward;
 	struct bind_ids context;
-	uint64_t slots;
+	uint64_t slots, seed;
 	double floor;
 	const char *label;
 };
@@ -352,28 +409,12 @@ static const struct bind_field spec_fields[] = {
     {"arms", BIND_JSON, SPEC_AT(arms), 0, 0, 0, NULL},
     {"slots", BIND_U64, SPEC_AT(slots), 0, 1, 64, NULL},
     {"floor", BIND_NUMBER, SPEC_AT(floor), 0, 0, 1, NULL},
-    {"seed", BIND_JSON, SPEC_AT(seed), BIND_NULL, 0, 0, NULL},
+    {"seed", BIND_U64, SPEC_AT(seed), BIND_NULL, 0, JSON_EXACT_MAX, NULL},
     {"reward", BIND_JSON, SPEC_AT(reward), BIND_NULL, 0, 0, NULL},
     {"label", BIND_TEXT, SPEC_AT(label), 0, 0, LABEL_MAX, NULL},
     {"context", BIND_IDS, SPEC_AT(context), BIND_NULL, 0, DIM_MAX, NULL},
     {.name = NULL},
 };
-
-static int set_seed(
-    const json_t *v, struct experiment_spec *ret, bool *ret_has, struct errinfo *err)
-{
-	*ret_has = v != NULL;
-	if (!v) {
-		return 0;
-	}
-	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-	    json_number_value(v) > JSON_EXACT_MAX) {
-		return err_set(err, RC_INVALID, json_is_integer(v) ? "out_of_range" : "wrong_type",
-		    "/seed", "seed is a whole number from 0 to 2^53");
-	}
-	ret->seed = (uint64_t)json_integer_value(v);
-	return 0;
-}
 
 static int set_reward(
     const json_t *v, struct arena *mem, struct experiment_spec *ret, struct errinfo *err)
@@ -405,15 +446,14 @@ int spec_from_json(const json_t *o, const char *name, struct arena *mem,
 		rc = arms_from_json(s.arms, "/arms", ARMS_MAX, mem, &arms, &ret->narms, err);
 		ret->arms = arms;
 	}
-	rc = rc ? rc : set_seed(s.seed, ret, ret_has_seed, err);
 	rc = rc ? rc : set_reward(s.reward, mem, ret, err);
+	*ret_has_seed = json_is_integer(json_object_get(o, "seed"));
+	ret->seed = s.seed;
 	ret->slots = (uint32_t)s.slots;
 	ret->features = s.context.id;
 	ret->nfeatures = s.context.n;
 	ret->settings.floor = s.floor;
 	ret->settings.label = s.label;
-	if (rc == 0 && bind_fingerprint(o, &ret->fingerprint)) {
-		rc = no_memory(err);
-	}
+	ret->fingerprint = rc ? 0 : bind_fingerprint(o);
 	return rc;
 }

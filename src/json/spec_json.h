@@ -21,7 +21,8 @@ int policy_from_text(
 /* Arms: one, or an array of them; each an id, a number or {"id","label"}. */
 int arms_from_json(const json_t *v, const char *pointer, size_t max, struct arena *mem,
     struct spec_arm **ret, size_t *ret_n, struct errinfo *err);
-/* RFC 7396 onto *s; what cannot change is "unknown_field". Texts are borrowed. */
+/* RFC 7396 onto *s, untouched on failure; what cannot change is "fixed_field". Texts are borrowed.
+ */
 int settings_patch_json(
     const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err);
 /* {"state":"active"|"paused"}. */

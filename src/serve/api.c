@@ -81,11 +81,12 @@ static bool path_fits(const char *template, const char *path, char param[2][ID_M
 			continue;
 		}
 		n = strcspn(path, "/");
-		if (n == 0 || n > ID_MAX) {
+		if (n == 0) {
 			return false;
 		}
-		memcpy(param[k], path, n);
-		param[k++][n] = '\0';
+		/* What is too long to be an id is none: nothing is called "". */
+		memcpy(param[k], path, n <= ID_MAX ? n : 0);
+		param[k++][n <= ID_MAX ? n : 0] = '\0';
 		path += n;
 		template += strcspn(template, "/");
 	}
@@ -109,8 +110,9 @@ static const struct route *route_find(
 		if (strcmp(routes[i].info.method, method) == 0) {
 			return &routes[i];
 		}
-		n += (size_t)snprintf(
-		    allow + n, 64 - n, "%s%s", n ? ", " : "", routes[i].info.method);
+		n += (size_t)snprintf(allow + n, 64 - n, "%s%s%s", n ? ", " : "",
+		    routes[i].info.method,
+		    strcmp(routes[i].info.method, "GET") == 0 ? ", HEAD" : "");
 	}
 	return NULL;
 }

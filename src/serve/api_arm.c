@@ -52,6 +52,7 @@ int api_arm_add(struct api_call *c)
 	from = experiment_arms(w->e)->n;
 	rc = api_if_match(c, it, w->e);
 	rc = rc ? rc : engine_add_arms(w, arms, n, c->rq->now_us, &c->err);
+	rc = rc == RC_EXISTS ? 0 : rc;
 	if (rc == 0) {
 		items = arms_to_json(w->e, from, n);
 		api_etag(c, it, w->e);
@@ -83,7 +84,8 @@ int api_arm_list(struct api_call *c)
 		return rc;
 	}
 	e = engine_lock(it);
-	items = arms_to_json(e, from < ARMS_MAX ? (uint32_t)from : ARMS_MAX, limit);
+	from = from < ARMS_MAX ? from : ARMS_MAX;
+	items = arms_to_json(e, (uint32_t)from, limit);
 	more = from + limit < experiment_arms(e)->n;
 	engine_unlock(it);
 	snprintf(cursor, sizeof(cursor), "c%" PRIu64, from + limit);

@@ -86,8 +86,9 @@ int api_cursor(struct api_call *c, uint64_t *ret)
 	if (!text) {
 		return 0;
 	}
+	errno = 0;
 	v = strtoull(*text == 'c' ? text + 1 : "x", &end, 10);
-	if (*text != 'c' || *end || end == text + 1 || v == 0) {
+	if (*text != 'c' || text[1] < '1' || text[1] > '9' || *end || errno) {
 		return err_set(&c->err, RC_INVALID, "bad_cursor", "cursor", "not a cursor of ours");
 	}
 	*ret = v;
@@ -120,8 +121,9 @@ size_t api_policy_index(const struct policy_ops *ops)
 	return i;
 }
 
-/* The header is an alias for the member; both and unlike is refused. */
-int api_alias_key(struct api_call *c, const char **member, const char *field, struct errinfo *err)
+/* The header is an alias for the member, so the body becomes what it would be with the member. */
+int api_alias_key(struct api_call *c, json_t *body, const char *field, const char **member,
+    struct errinfo *err)
 {
 	const char *header = c->rq->field[HTTP_IDEMPOTENCY_KEY];
 	size_t n = header ? strlen(header) : 0;
@@ -139,11 +141,16 @@ int api_alias_key(struct api_call *c, const char **member, const char *field, st
 		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
 	if (!id_is_valid(bare) || (*member && strcmp(*member, bare) != 0)) {
-		return err_set(err, RC_INVALID, "bad_parameter", field,
+		char pointer[16];
+
+		snprintf(pointer, sizeof(pointer), "/%s", field);
+		return err_set(err, RC_INVALID, "bad_parameter", pointer,
 		    "Idempotency-Key is not a valid id, or not the same as the member");
 	}
 	*member = bare;
-	return 0;
+	return json_object_set_new(body, field, json_string(bare))
+		   ? err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory")
+		   : 0;
 }
 
 static void etag_text(struct engine_item *it, const struct experiment *e, char ret[48])

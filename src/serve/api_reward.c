@@ -25,15 +25,13 @@ static int reward_prepare(struct api_call *c, struct engine_item *it, struct api
 	w->bound = r;
 	rc = reward_from_json(w->in, &c->a->mem, &r->in, &r->decision, &w->err);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &r->in.key, "/key", &w->err);
+		rc = api_alias_key(c, w->in, "key", &r->in.key, &w->err);
 	}
 	if (rc == 0) {
 		rc = engine_seek_decision(g, it, r->decision, &r->about, &w->err);
 	}
-	if (rc == 0 && r->in.key && bind_fingerprint(w->in, &r->in.fingerprint)) {
-		rc = err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	}
 	if (rc == 0 && r->in.key) {
+		r->in.fingerprint = bind_fingerprint(w->in);
 		rc = engine_seek_reward(g, it, r->in.key, &r->known, &w->err);
 	}
 	return rc;

@@ -33,16 +33,14 @@ static int decide_prepare(struct api_call *c, struct engine_item *it, struct api
 	rc = select_from_json(w->in, e, asks_pmf(c), &c->a->mem, &d->in, &w->err);
 	engine_unlock(it);
 	if (rc == 0 && w->alone) {
-		rc = api_alias_key(c, &d->in.id, "/id", &w->err);
+		rc = api_alias_key(c, w->in, "id", &d->in.id, &w->err);
 	}
 	if (rc == 0 && d->in.id && decision_id_is_made(d->in.id)) {
 		rc = err_set(&w->err, RC_INVALID, "reserved_id", "/id",
 		    "ids that begin with d: are the engine's");
 	}
-	if (rc == 0 && d->in.id && bind_fingerprint(w->in, &d->in.fingerprint)) {
-		rc = err_set(&w->err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	}
 	if (rc == 0 && d->in.id) {
+		d->in.fingerprint = bind_fingerprint(w->in);
 		rc = engine_seek_decision(c->a->o.engine, it, d->in.id, &d->known, &w->err);
 	}
 	return rc;

@@ -187,15 +187,28 @@ static void stream_free(struct http_stream *base)
 	free(s);
 }
 
+static int arg_bool(struct api_call *c, const char *name, const char *text, bool *ret)
+{
+	*ret = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
+	if (!*ret && strcmp(text, "0") != 0 && strcmp(text, "false") != 0) {
+		return err_set(&c->err, RC_INVALID, "bad_parameter", name,
+		    "%s must be true or false", name);
+	}
+	return 0;
+}
+
 int api_events(struct api_call *c)
 {
 	const char *follow = http_request_arg(c->rq, "follow");
 	struct event_stream *s;
 	struct engine_item *it;
 	uint64_t after, limit;
-	bool follows = follow && strcmp(follow, "false") != 0;
+	bool follows = false;
 	int rc = api_item(c, &it);
 
+	if (rc == 0 && follow) {
+		rc = arg_bool(c, "follow", follow, &follows);
+	}
 	rc = rc ? rc : api_arg_u64(c, "after", 0, &after);
 	rc = rc ? rc : api_arg_u64(c, "limit", follows ? UINT64_MAX : API_PAGE_DEFAULT, &limit);
 	if (rc) {

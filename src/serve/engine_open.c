@@ -2,9 +2,7 @@
 /* Start and stop of the whole engine; one is the other in reverse. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "serve/engine_impl.h"
 
 #define READ_MEMORY ((size_t)64 << 20)
@@ -83,9 +81,9 @@ static void snapshot_all(struct engine *g)
 
 	while ((it = engine_next_ref(g, after)) != NULL) {
 		after = it->number;
-		while (it->dirty_since_us && engine_snapshot(g, it) == RC_BUSY) {
-			/* The commit thread makes room; give it the processor. */
-			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		if (it->dirty_since_us && engine_snapshot(g, it) == RC_BUSY &&
+		    store_drain(g->store) == 0) {
+			engine_snapshot(g, it);
 		}
 		engine_item_unref(it);
 	}

@@ -201,6 +201,44 @@ static int recover_one(struct recovery *r, uint32_t number, struct arena *mem)
 	return 0;
 }
 
+/* Everything, as of one moment. */
+static int recover_all(struct recovery *r, struct arena *mem)
+{
+	struct engine *g = r->g;
+	int rc = store_check_tails(g->reader, r->err);
+
+	if (rc == 0) {
+		rc = store_read_raw(g->reader, STORE_REGISTRY, 0, fold_registry, r, r->err);
+	}
+	if (rc == 0) {
+		rc = store_read_snapshots(g->reader, 0, take_snapshot, bad_snapshot, r);
+	}
+	for (uint32_t i = 1; rc == 0 && i < r->numbers; i++) {
+		if (r->names[i]) {
+			rc = recover_one(r, i, mem);
+		}
+	}
+	return rc;
+}
+
+/* A stop may have come between a purge and the last row of its erasure. */
+static int finish_erasures(struct recovery *r)
+{
+	uint64_t last, ticket;
+	int rc = 0;
+
+	for (uint32_t i = 1; rc == 0 && i < r->numbers; i++) {
+		if (!r->names[i]) {
+			rc = store_last_seq(r->g->reader, i, &last);
+			if (rc == 0 && last) {
+				rc = store_erase(r->g->store, i, &ticket);
+				rc = rc == RC_BUSY ? 0 : rc; /* the next start goes on */
+			}
+		}
+	}
+	return rc;
+}
+
 int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err)
 {
 	uint64_t start_us = clock_mono_us();
@@ -212,16 +250,13 @@ int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo
 	g->numbers = 1; /* 0 is the registry */
 	rc = names_reserve(&r, 1);
 	if (rc == 0) {
-		rc = store_read_raw(g->reader, STORE_REGISTRY, 0, fold_registry, &r, err);
+		rc = store_reader_begin(g->reader);
 	}
 	if (rc == 0) {
-		rc = store_read_snapshots(g->reader, 0, take_snapshot, bad_snapshot, &r);
+		rc = recover_all(&r, &mem);
+		store_reader_end(g->reader);
 	}
-	for (uint32_t i = 1; rc == 0 && i < r.numbers; i++) {
-		if (r.names[i]) {
-			rc = recover_one(&r, i, &mem);
-		}
-	}
+	rc = rc ? rc : finish_erasures(&r);
 	if (r.numbers > g->numbers) {
 		g->numbers = r.numbers;
 	}

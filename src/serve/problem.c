@@ -15,6 +15,8 @@ const struct problem problem_table[] = {
 	 "An object names the same member more than once, so it is unclear which one is meant. Send it once."},
 	{"unknown_field", 422, "A field is not known",
 	 "The pointer names a member that this request does not have. It may be misspelt, or belong to another route."},
+	{"fixed_field", 422, "A field cannot be changed",
+	 "The pointer names a member that is set when the experiment is created. Create another experiment for another value."},
 	{"missing_field", 422, "A field is missing",
 	 "The pointer names a member that this request needs."},
 	{"wrong_type", 422, "A field has the wrong type",
@@ -103,17 +105,35 @@ const struct problem *problem_find(const char *code)
 	return p->code ? p : p - 1;
 }
 
+/* Cuts a text off where it is no longer UTF-8: it may quote what a client sent, shortened. */
+static void keep_utf8(char *text)
+{
+	size_t n = strlen(text);
+	json_t *s;
+
+	while (n && !(s = json_stringn(text, n))) {
+		n--;
+	}
+	if (n) {
+		json_decref(s);
+	}
+	text[n] = '\0';
+}
+
 json_t *problem_json(const struct errinfo *err, const char *request_id)
 {
 	const struct problem *p = problem_find(err->code);
+	struct errinfo clean = *err;
 	char type[64];
 	json_t *o;
 
+	keep_utf8(clean.text);
+	keep_utf8(clean.pointer);
 	snprintf(type, sizeof(type), "/problems/%s", p->code);
 	o = json_pack("{ss ss si ss ss}", "type", type, "title", p->title, "status", p->status,
-	    "detail", err->text[0] ? err->text : p->title, "code", p->code);
-	if (o && err->pointer[0]) {
-		json_object_set_new(o, "pointer", json_string(err->pointer));
+	    "detail", clean.text[0] ? clean.text : p->title, "code", p->code);
+	if (o && clean.pointer[0]) {
+		json_object_set_new(o, "pointer", json_string(clean.pointer));
 	}
 	if (o && request_id) {
 		json_object_set_new(o, "request_id", json_string(request_id));

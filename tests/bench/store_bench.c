@@ -32,7 +32,8 @@ static void report(const char *name, size_t batch, uint64_t n, uint64_t start_us
 {
 	double s = (double)(clock_mono_us() - start_us) / 1e6;
 
-	printf("{\"bench\": \"store\", \"case\": \"%s\", \"batch\": %zu, \"n\": %llu, \"seconds\": %.3f, "
+	printf("{\"bench\": \"store\", \"case\": \"%s\", \"batch\": %zu, \"n\": %llu, \"seconds\": "
+	       "%.3f, "
 	       "\"per_second\": %.0f}\n",
 	    name, batch, (unsigned long long)n, s, (double)n / s);
 	fflush(stdout);
@@ -132,9 +133,9 @@ static struct store *open_store(const char *dir)
 	struct errinfo err = {.rc = 0};
 	struct store *s;
 
-	if (store_open(&(struct store_options){.ops = &store_sqlite,
-			   .where = dir,
-			   .queue_bytes = QUEUE_BYTES},
+	if (store_open(
+		&(struct store_options){
+		    .ops = &store_sqlite, .where = dir, .queue_bytes = QUEUE_BYTES},
 		&s, &err)) {
 		fprintf(stderr, "store_bench: %s\n", err.text);
 		exit(1);

@@ -53,6 +53,13 @@ static inline void place_release(struct place *p)
 	}
 }
 
+static const struct store_ops *const place_backends[] = {&store_sqlite, &store_memory};
+
+/* The body of a claim runs once for each backend. */
+#define EACH_BACKEND(p)                                                                            \
+	for (size_t b_ = 0; b_ < 2 && (place_init(&(p), place_backends[b_]), 1);                   \
+	     place_release(&(p)), b_++)
+
 static inline struct store_options place_options(const struct place *p)
 {
 	return (struct store_options){.ops = p->ops, .where = p->where, .queue_bytes = PLACE_QUEUE};
@@ -137,6 +144,38 @@ static inline int64_t place_read(struct store_reader *r, uint32_t experiment)
 	    r, experiment, 0, STORE_SEQ_MAX, SIZE_MAX, &mem, place_compare, &c, &err);
 	arena_release(&mem);
 	return rc ? rc : c.differs ? RC_CONFLICT : (int64_t)c.n;
+}
+
+/* Snapshots as tests make them, and what was seen of them. */
+struct place_snapshots {
+	uint64_t seq[8];
+	int n, bad;
+};
+
+static inline int place_see_snapshot(void *arg, const struct store_snapshot *s)
+{
+	struct place_snapshots *seen = arg;
+
+	ck_assert_uint_eq(s->len, 100);
+	ck_assert_uint_eq(s->cursor, s->seq / 2);
+	ck_assert_int_eq(((const char *)s->body)[99], (char)s->seq);
+	seen->seq[seen->n++] = s->seq;
+	return 0;
+}
+
+static inline void place_see_bad(void *arg, uint32_t experiment, uint64_t seq)
+{
+	(void)experiment;
+	(void)seq;
+	((struct place_snapshots *)arg)->bad++;
+}
+
+static inline void place_put_snapshot(struct store *s, uint32_t experiment, uint64_t seq)
+{
+	char *body = calloc(1, 100);
+
+	body[99] = (char)seq;
+	ck_assert_int_eq(store_snapshot_put(s, experiment, seq, seq / 2, body, 100), 0);
 }
 
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folds a log anew and checks it: every decision is asked for again (draws and propensities), every
+ * piece of feedback is judged again, and what comes out must be the logged event byte for byte.
+ * Events are pushed in the order of their seq, so memory does not grow with the log. Pure, one
+ * thread. */
+#ifndef CORE_REPLAY_H
+#define CORE_REPLAY_H
+
+#include "core/experiment.h"
+
+/* The decision whose seq is `ref`, and what had become of it before event `before`; both live in
+ * mem. RC_NOT_FOUND: no such decision. */
+typedef int replay_past_fn(void *arg, uint64_t ref, uint64_t before, struct arena *mem,
+    struct event *ret, struct pending *ret_pending, struct errinfo *err);
+
+struct replay_options {
+	const struct policy_ops *(*find)(const char *name);
+	bool derive;          /* else events are only folded */
+	replay_past_fn *past; /* NULL: feedback is only folded */
+	void *past_arg;
+};
+
+struct replay_report {
+	uint64_t events, decisions, rewards; /* folded so far */
+	uint64_t derived;                    /* decisions and feedback that came out alike */
+	uint64_t seq;                        /* of the first divergence; 0: none */
+	char text[320];                      /* what differs there */
+};
+
+/* report may be read; everything else is its own. */
+struct replay {
+	struct replay_options o;
+	struct experiment *e; /* NULL before the first event */
+	struct replay_report report;
+	struct arena mem;
+	struct buf logged, again;
+};
+
+void replay_init(struct replay *r, const struct replay_options *o);
+void replay_release(struct replay *r);
+/* RC_CORRUPT: the event diverges, as the report says, and is not folded: stop. Also RC_VERSION (a
+ * policy that is not known), RC_MEMORY and what past() returns, with err set. */
+int replay_event(struct replay *r, const struct event *ev, struct errinfo *err);
+
+#endif

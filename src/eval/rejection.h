@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Replay by rejection (Li, Chu, Langford, Wang 2011): a learning policy decides in every logged
+ * round and learns only where it decides as the log did; that is as if it had been served to those
+ * rounds alone, without bias. A log that is not uniform is thinned first: a match is kept with
+ * probability p_min/p.
+ *
+ * As operations on an experiment, the same in process and over the wire: it is created with the
+ * arms of the log in the order of their ids; then, for row 1, 2, 3 ..., a decision "demo-ROW" with
+ * the context {"position":k}, and a reward with the key "demo-ROW" where it is kept, else a void.
+ * So the same policy, seed and log give the same decisions on either road. */
+#ifndef EVAL_REJECTION_H
+#define EVAL_REJECTION_H
+
+#include "core/experiment.h"
+#include "eval/read_obd.h"
+
+/* What is known of a log before it is played. */
+struct rejection_log {
+	char (*items)[ID_MAX + 1]; /* in order: numbers by value, before other ids by bytes */
+	size_t nitems;
+	uint64_t rows, clicks, refused;
+	double p_min, p_max;
+};
+
+/* Reads all of it. `bad` hears of each refused line and may be NULL. Errors of read_obd; RC_LIMIT:
+ * more items than a policy takes; RC_INVALID: not a row in it. */
+int rejection_scan(const char *path, void (*bad)(void *arg, const struct errinfo *err), void *arg,
+    struct rejection_log *ret, struct errinfo *err);
+void rejection_log_release(struct rejection_log *l);
+/* Is the decision for `arm` in this row kept? */
+bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
+    const struct obd_row *round, const char *arm);
+
+#define REJECTION_ID_MAX 32
+void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX]);
+#define REJECTION_CONTEXT_MAX 48
+void rejection_context(uint64_t position, char ret[REJECTION_CONTEXT_MAX]);
+
+struct rejection_result {
+	uint64_t rounds, accepted, clicks;
+};
+
+/* Called with the experiment after the creation, NULL on failure. The caller frees it. */
+int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
+    const struct spec_param *params, size_t nparams, uint64_t seed, struct experiment **ret,
+    struct errinfo *err);
+/* Plays one row. mem is reset. */
+int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
+    const struct obd_row *round, struct arena *mem, struct rejection_result *r,
+    struct errinfo *err);
+
+#endif

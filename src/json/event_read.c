@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inverse of event_json.c: one table of members a kind. */
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "json/bind.h"
+#include "json/event_json.h"
+#include "json/spec_json.h"
+
+/* Every member of any kind; each kind's table names those it has. */
+struct line {
+	uint64_t version, seq, ref, slots, seed;
+	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint;
+	int kind, status, state, goal, late_rule, aggregate;
+	double propensity, reward, learnt, held, floor, lo, hi;
+	const json_t *fallback, *window, *expires_at;
+	const json_t *arms, *pmf, *context, *x, *changes, *policy;
+	struct bind_ids eligible, active, groups, features;
+	bool deferred, closes, lost, revived, late, clipped;
+};
+
+#define AT(m) offsetof(struct line, m)
+#define MUST BIND_REQUIRED
+
+/* clang-format off */
+#define LINE_FIELDS \
+	{"v", BIND_U64, AT(version), MUST, 1, EVENT_LINE_VERSION, NULL}, \
+	{"experiment", BIND_ID, AT(experiment), MUST, 0, 0, NULL}, \
+	{"seq", BIND_U64, AT(seq), MUST, 1, JSON_EXACT_MAX, NULL}, \
+	{"at", BIND_TEXT, AT(at), MUST, 0, CLOCK_TEXT_MAX, NULL}, \
+	{"kind", BIND_CHOICE, AT(kind), MUST, 0, 0, event_kind_names + 1}
+
+#define SETTINGS_FIELDS \
+	{"floor", BIND_NUMBER, AT(floor), MUST, 0, 1, NULL}, \
+	{"state", BIND_CHOICE, AT(state), MUST, 0, 0, run_state_names}, \
+	{"label", BIND_TEXT, AT(label), MUST, 0, LABEL_MAX, NULL}, \
+	{"window", BIND_JSON, AT(window), MUST, 0, 0, NULL}, \
+	{"default", BIND_JSON, AT(fallback), MUST, 0, 0, NULL}, \
+	{"late", BIND_CHOICE, AT(late_rule), MUST, 0, 0, late_rule_names}, \
+	{"aggregate", BIND_CHOICE, AT(aggregate), MUST, 0, 0, aggregate_names}
+
+static const struct bind_field create_fields[] = {
+	LINE_FIELDS,
+	SETTINGS_FIELDS,
+	{"policy", BIND_JSON, AT(policy), MUST, 0, 0, NULL},
+	{"arms", BIND_JSON, AT(arms), MUST, 0, 0, NULL},
+	{"context", BIND_IDS, AT(features), MUST, 0, DIM_MAX, NULL},
+	{"slots", BIND_U64, AT(slots), MUST, 1, 64, NULL},
+	{"seed", BIND_U64, AT(seed), MUST, 0, JSON_EXACT_MAX, NULL},
+	{"fingerprint", BIND_TEXT, AT(fingerprint), MUST, 0, 16, NULL},
+	{"lo", BIND_NUMBER, AT(lo), MUST, -DBL_MAX, DBL_MAX, NULL},
+	{"hi", BIND_NUMBER, AT(hi), MUST, -DBL_MAX, DBL_MAX, NULL},
+	{"goal", BIND_CHOICE, AT(goal), MUST, 0, 0, goal_names},
+	{.name = NULL},
+};
+
+static const struct bind_field decision_fields[] = {
+	LINE_FIELDS,
+	{"decision", BIND_ID, AT(decision), MUST, 0, 0, NULL},
+	{"arms", BIND_JSON, AT(arms), MUST, 0, 0, NULL},
+	{"eligible", BIND_IDS, AT(eligible), 0, 0, ARMS_MAX, NULL},
+	{"active", BIND_IDS, AT(active), 0, 0, ARMS_MAX, NULL},
+	{"pmf", BIND_JSON, AT(pmf), 0, 0, 0, NULL},
+	{"fingerprint", BIND_TEXT, AT(fingerprint), 0, 0, 16, NULL},
+	{"expires_at", BIND_JSON, AT(expires_at), MUST, 0, 0, NULL},
+	{"deferred", BIND_BOOL, AT(deferred), 0, 0, 0, NULL},
+	{"subject", BIND_ID, AT(subject), 0, 0, 0, NULL},
+	{"context", BIND_JSON, AT(context), 0, 0, 0, NULL},
+	{"x", BIND_JSON, AT(x), 0, 0, 0, NULL},
+	{"groups", BIND_IDS, AT(groups), 0, 0, GROUPS_MAX, NULL},
+	{.name = NULL},
+};
+
+#define FEEDBACK_FIELDS \
+	LINE_FIELDS, \
+	{"decision", BIND_ID, AT(decision), MUST, 0, 0, NULL}, \
+	{"ref", BIND_U64, AT(ref), MUST, 1, JSON_EXACT_MAX, NULL}, \
+	{"arm", BIND_ID, AT(arm), MUST, 0, 0, NULL}, \
+	{"propensity", BIND_NUMBER, AT(propensity), MUST, 0, 1, NULL}, \
+	{"learnt", BIND_NUMBER, AT(learnt), 0, -DBL_MAX, DBL_MAX, NULL}, \
+	{"closes", BIND_BOOL, AT(closes), 0, 0, 0, NULL}, \
+	{"lost", BIND_BOOL, AT(lost), 0, 0, 0, NULL}, \
+	{"revived", BIND_BOOL, AT(revived), 0, 0, 0, NULL}, \
+	{"x", BIND_JSON, AT(x), 0, 0, 0, NULL}
+
+static const struct bind_field feedback_fields[] = {
+	FEEDBACK_FIELDS,
+	{.name = NULL},
+};
+
+static const struct bind_field reward_fields[] = {
+	FEEDBACK_FIELDS,
+	{"reward", BIND_NUMBER, AT(reward), MUST, -DBL_MAX, DBL_MAX, NULL},
+	{"status", BIND_CHOICE, AT(status), MUST, 0, 0, feedback_status_names},
+	{"held", BIND_NUMBER, AT(held), 0, -DBL_MAX, DBL_MAX, NULL},
+	{"late", BIND_BOOL, AT(late), 0, 0, 0, NULL},
+	{"clipped", BIND_BOOL, AT(clipped), 0, 0, 0, NULL},
+	{"key", BIND_ID, AT(key), 0, 0, 0, NULL},
+	{"fingerprint", BIND_TEXT, AT(fingerprint), 0, 0, 16, NULL},
+	{.name = NULL},
+};
+
+static const struct bind_field arm_fields[] = {
+	LINE_FIELDS,
+	{"changes", BIND_JSON, AT(changes), MUST, 0, 0, NULL},
+	{.name = NULL},
+};
+
+static const struct bind_field change_fields[] = {
+	LINE_FIELDS,
+	SETTINGS_FIELDS,
+	{.name = NULL},
+};
+/* clang-format on */
+
+/* By event_kind. */
+static const struct bind_field *const tables[EVENT_KINDS] = {NULL, create_fields, decision_fields,
+    reward_fields, feedback_fields, feedback_fields, feedback_fields, arm_fields, change_fields,
+    NULL};
+
+struct source {
+	const json_t *o;
+	const struct experiment *e;
+	struct arena *mem;
+	struct errinfo *err;
+	struct line l;
+};
+
+static int no_memory(struct source *s)
+{
+	return err_set(s->err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+static int invalid(struct source *s, const char *pointer, const char *text)
+{
+	return err_set(s->err, RC_INVALID, "out_of_range", pointer, "%s", text);
+}
+
+static int read_time(struct source *s, const char *text, const char *pointer, uint64_t *ret)
+{
+	bool good = text && clock_parse(text, ret) == 0;
+
+	return good ? 0 : invalid(s, pointer, "not a time like 2026-01-31T08:00:00.000001Z");
+}
+
+/* Only where it is due: a decision with an id, a reward with a key, a creation. */
+static int read_fingerprint(struct source *s, bool due, uint64_t *ret)
+{
+	const char *text = s->l.fingerprint;
+
+	if (!due && !text) {
+		return 0;
+	}
+	if (!due || !text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
+		return invalid(
+		    s, "/fingerprint", "16 digits of hexadecimal, beside an id or key alone");
+	}
+	*ret = strtoull(text, NULL, 16);
+	return 0;
+}
+
+static int read_doubles(
+    struct source *s, const json_t *list, const char *field, const double **ret, size_t *ret_n)
+{
+	size_t n = json_array_size(list);
+	double *v = arena_array(s->mem, n, sizeof(*v));
+	char where[BIND_POINTER_MAX];
+	int rc = 0;
+
+	if (!v) {
+		return no_memory(s);
+	}
+	if (n == 0) {
+		return invalid(s, field, "not a list of numbers");
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		snprintf(where, sizeof(where), "%s/%zu", field, i);
+		rc = bind_number(json_array_get(list, i), where, &v[i], s->err);
+	}
+	*ret = v;
+	*ret_n = n;
+	return rc;
+}
+
+static int read_slot(struct source *s, const char *id, const char *pointer, uint32_t *ret)
+{
+	*ret = arms_find(experiment_arms(s->e), id);
+	return *ret != ARM_NONE
+		   ? 0
+		   : err_set(s->err, RC_INVALID, "unknown_arm", pointer, "no arm %s", id);
+}
+
+/* ---- creation and change ---- */
+
+static int read_settings(struct source *s, struct settings *ret)
+{
+	const struct line *l = &s->l;
+
+	ret->floor = l->floor;
+	ret->state = (enum run_state)l->state;
+	ret->label = l->label;
+	ret->late = (enum late_rule)l->late_rule;
+	ret->aggregate = (enum aggregate)l->aggregate;
+	ret->has_fallback = !json_is_null(l->fallback);
+	if (!json_is_null(l->window) &&
+	    (!json_is_string(l->window) ||
+		clock_parse_duration(json_string_value(l->window), &ret->window_us))) {
+		return invalid(s, "/window", "an ISO 8601 duration like PT24H, or null");
+	}
+	return ret->has_fallback ? bind_number(l->fallback, "/default", &ret->fallback, s->err) : 0;
+}
+
+static int read_create(struct source *s, struct experiment_spec *ret)
+{
+	const struct line *l = &s->l;
+	struct spec_arm *arms;
+	int rc = policy_from_json(l->policy, "/policy", s->mem, ret, s->err);
+
+	if (rc == 0) {
+		rc = arms_from_json(l->arms, "/arms", ARMS_MAX, s->mem, &arms, &ret->narms, s->err);
+	}
+	if (rc) {
+		return rc;
+	}
+	ret->arms = arms;
+	ret->name = l->experiment;
+	ret->features = l->features.id;
+	ret->nfeatures = l->features.n;
+	ret->slots = (uint32_t)l->slots;
+	ret->seed = l->seed;
+	ret->lo = l->lo;
+	ret->hi = l->hi;
+	ret->goal = (enum goal)l->goal;
+	rc = read_fingerprint(s, true, &ret->fingerprint);
+	return rc ? rc : read_settings(s, &ret->settings);
+}
+
+/* ---- decision ---- */
+
+struct pick_object {
+	const char *arm;
+	double propensity;
+};
+
+static int read_picks(struct source *s, struct event_decision *ret)
+{
+	static const struct bind_field fields[] = {
+	    {"arm", BIND_ID, offsetof(struct pick_object, arm), MUST, 0, 0, NULL},
+	    {"propensity", BIND_NUMBER, offsetof(struct pick_object, propensity), MUST, 0, 1, NULL},
+	    {.name = NULL},
+	};
+	size_t n = json_array_size(s->l.arms);
+	struct pick *picks = arena_array(s->mem, n, sizeof(*picks));
+	char where[BIND_POINTER_MAX];
+	int rc = 0;
+
+	if (!picks) {
+		return no_memory(s);
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct pick_object p = {.arm = NULL};
+
+		snprintf(where, sizeof(where), "/arms/%zu", i);
+		rc = bind_object(json_array_get(s->l.arms, i), fields, where, s->mem, &p, s->err);
+		rc = rc ? rc : read_slot(s, p.arm, where, &picks[i].slot);
+		picks[i].propensity = p.propensity;
+	}
+	ret->picks = picks;
+	ret->npicks = n;
+	return rc;
+}
+
+/* "eligible" or "active": the arms that could be drawn; with "pmf" and its probabilities. */
+static int read_choice(struct source *s, struct event_decision *ret)
+{
+	const struct line *l = &s->l;
+	const struct bind_ids *ids = l->eligible.given ? &l->eligible : &l->active;
+	uint32_t *slots = arena_array(s->mem, ids->n, sizeof(*slots));
+	size_t n;
+	int rc = 0;
+
+	ret->flags |= l->eligible.given ? DECISION_RESTRICTED : 0;
+	ret->flags |= l->pmf ? DECISION_PMF : 0;
+	if (!slots) {
+		return no_memory(s);
+	}
+	if (l->active.given != (l->pmf && !l->eligible.given)) {
+		return invalid(s, "/active", "active stands beside pmf, when eligible does not");
+	}
+	for (size_t i = 0; rc == 0 && i < ids->n; i++) {
+		rc = read_slot(
+		    s, ids->id[i], l->eligible.given ? "/eligible" : "/active", &slots[i]);
+	}
+	ret->slots = slots;
+	ret->nslots = ids->n;
+	if (rc || !l->pmf) {
+		return rc;
+	}
+	rc = read_doubles(s, l->pmf, "/pmf", &ret->pmf, &n);
+	return rc == 0 && n != ids->n ? invalid(s, "/pmf", "one number an arm") : rc;
+}
+
+static int read_decision(struct source *s, struct event *ev)
+{
+	const struct line *l = &s->l;
+	struct event_decision *d = &ev->decision;
+	int rc = read_picks(s, d);
+
+	rc = rc ? rc : read_choice(s, d);
+	if (rc == 0 && !decision_id_is_made(l->decision)) {
+		d->id = l->decision;
+	} else if (rc == 0 && experiment_decision_seq(s->e, l->decision) != ev->seq) {
+		rc = invalid(s, "/decision", "not the id that the engine makes for this seq");
+	}
+	rc = rc ? rc : read_fingerprint(s, d->id != NULL, &d->fingerprint);
+	if (rc == 0 && !json_is_null(l->expires_at)) {
+		rc = read_time(s, json_string_value(l->expires_at), "/expires_at", &d->expires_us);
+	}
+	if (rc == 0 && l->x) {
+		rc = read_doubles(s, l->x, "/x", &d->x, &d->dim);
+	}
+	if (rc == 0 && l->context) {
+		d->context = bind_compact(l->context, CONTEXT_TEXT_MAX, s->mem);
+		rc = d->context ? 0 : invalid(s, "/context", "longer than a context may be");
+	}
+	d->flags |= l->deferred ? DECISION_DEFER : 0;
+	d->subject = l->subject;
+	d->groups = l->groups.id;
+	d->ngroups = l->groups.n;
+	return rc;
+}
+
+/* ---- feedback ---- */
+
+static int read_feedback(struct source *s, struct event *ev)
+{
+	const struct line *l = &s->l;
+	struct event_feedback *f = &ev->feedback;
+	bool learnt = json_object_get(s->o, "learnt"), held = json_object_get(s->o, "held");
+	int rc = read_slot(s, l->arm, "/arm", &f->pick.slot);
+
+	f->ref = l->ref;
+	f->pick.propensity = l->propensity;
+	f->flags = (learnt ? FEEDBACK_LEARN : 0) | (l->closes ? FEEDBACK_CLOSE : 0) |
+		   (l->lost ? FEEDBACK_LOST : 0) | (l->revived ? FEEDBACK_REVIVED : 0) |
+		   (l->late ? FEEDBACK_IS_LATE : 0) | (l->clipped ? FEEDBACK_CLIPPED : 0);
+	f->status = (enum feedback_status)l->status;
+	f->reward = l->reward;
+	f->learn = learnt ? l->learnt : l->held;
+	f->key = l->key;
+	if (rc == 0 && !decision_id_is_made(l->decision)) {
+		f->id = l->decision;
+	} else if (rc == 0 && experiment_decision_seq(s->e, l->decision) != l->ref) {
+		rc = invalid(s, "/decision", "not the id that the engine makes for this ref");
+	}
+	if (rc == 0 && held != (!learnt && f->status == FEEDBACK_PENDING)) {
+		rc = invalid(s, "/held", "held stands beside the status pending");
+	}
+	if (rc == 0 && l->x) {
+		rc = read_doubles(s, l->x, "/x", &f->x, &f->dim);
+	}
+	return rc ? rc : read_fingerprint(s, f->key != NULL, &f->fingerprint);
+}
+
+/* ---- arms ---- */
+
+struct change_object {
+	int op, state;
+	const char *arm, *label;
+};
+
+static int read_change(
+    struct source *s, const json_t *v, const char *where, uint32_t next, struct arm_change *ret)
+{
+	static const char *const ops[] = {"add", "set", NULL};
+	static const struct bind_field fields[] = {
+	    {"op", BIND_CHOICE, offsetof(struct change_object, op), MUST, 0, 0, ops},
+	    {"arm", BIND_ID, offsetof(struct change_object, arm), MUST, 0, 0, NULL},
+	    {"label", BIND_TEXT, offsetof(struct change_object, label), 0, 0, LABEL_MAX, NULL},
+	    {"state", BIND_CHOICE, offsetof(struct change_object, state), 0, 0, 0, arm_state_names},
+	    {.name = NULL},
+	};
+	struct change_object c = {.label = NULL};
+	int rc = bind_object(v, fields, where, s->mem, &c, s->err);
+
+	if (rc) {
+		return rc;
+	}
+	*ret = (struct arm_change){.op = (enum arm_op)c.op, .state = (enum arm_state)c.state};
+	if (ret->op == ARM_OP_SET) {
+		return read_slot(s, c.arm, where, &ret->slot);
+	}
+	ret->slot = arms_find(experiment_arms(s->e), c.arm);
+	ret->slot = ret->slot == ARM_NONE ? next : ret->slot; /* there already in a later state */
+	ret->id = c.arm;
+	ret->label = c.label ? c.label : "";
+	return 0;
+}
+
+static int read_arms(struct source *s, struct event_arm *ret)
+{
+	size_t n = json_array_size(s->l.changes);
+	struct arm_change *c = arena_array(s->mem, n, sizeof(*c));
+	uint32_t next = experiment_arms(s->e)->n;
+	char where[BIND_POINTER_MAX];
+	int rc = 0;
+
+	if (!c) {
+		return no_memory(s);
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		snprintf(where, sizeof(where), "/changes/%zu", i);
+		rc = read_change(s, json_array_get(s->l.changes, i), where, next, &c[i]);
+		next += rc == 0 && c[i].slot == next;
+	}
+	ret->changes = c;
+	ret->n = n;
+	return rc;
+}
+
+/* ---- any line ---- */
+
+static int read_kind(struct source *s, struct event *ev)
+{
+	switch (ev->kind) {
+	case EVENT_CREATE:
+		return read_create(s, &ev->create);
+	case EVENT_DECISION:
+		return read_decision(s, ev);
+	case EVENT_ARM:
+		return read_arms(s, &ev->arm);
+	case EVENT_CHANGE:
+		return read_settings(s, &ev->change);
+	default:
+		return read_feedback(s, ev);
+	}
+}
+
+/* Through the bytes of the log, so that whatever the decoder would not take is not accepted. */
+static int pass_through_log(struct source *s, const struct event *ev, struct event *ret)
+{
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, EVENT_BYTES_MAX);
+	event_encode(ev, &bytes);
+	rc = bytes.rc ? bytes.rc : event_decode(bytes.data, bytes.len, ev->seq, s->mem, ret);
+	buf_release(&bytes);
+	return rc == RC_CORRUPT || rc == RC_LIMIT ? invalid(s, "", "no event of ours")
+	       : rc                               ? no_memory(s)
+						  : 0;
+}
+
+/* The kind by name: it chooses the table that binds the line. */
+static enum event_kind kind_of(const json_t *o)
+{
+	const char *name = json_string_value(json_object_get(o, "kind"));
+
+	for (int k = 1; name && k < EVENT_KINDS; k++) {
+		if (strcmp(event_kind_names[k], name) == 0) {
+			return (enum event_kind)k;
+		}
+	}
+	return (enum event_kind)0;
+}
+
+int event_from_json(const json_t *o, const struct experiment *e, struct arena *mem,
+    struct event *ret, struct errinfo *err)
+{
+	struct source s = {.o = o, .e = e, .mem = mem, .err = err};
+	struct event ev;
+	int rc;
+
+	memset(&ev, 0, sizeof(ev));
+	memset(&s.l, 0, sizeof(s.l));
+	ev.kind = kind_of(o);
+	if (!tables[ev.kind]) {
+		return invalid(&s, "/kind", "kind is not one of an event");
+	}
+	rc = bind_object(o, tables[ev.kind], "", mem, &s.l, err);
+	if (rc) {
+		return rc;
+	}
+	if ((ev.kind == EVENT_CREATE) == (e != NULL)) {
+		return invalid(
+		    &s, "/kind", "an experiment's first event, and no other, creates it");
+	}
+	if (e && strcmp(s.l.experiment, experiment_name(e)) != 0) {
+		return invalid(&s, "/experiment", "of another experiment");
+	}
+	ev.seq = s.l.seq;
+	rc = read_time(&s, s.l.at, "/at", &ev.at_us);
+	rc = rc ? rc : read_kind(&s, &ev);
+	return rc ? rc : pass_through_log(&s, &ev, ret);
+}

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The same log, policy and seed give the same counts over the wire and in process, also when the
+daemon is killed half-way; what it leaves behind verifies.
+
+Needs build/banditd and build/bandit. BANDITD_DATA may name a folder with obd/random/men/men.csv."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD = os.environ.get("BUILDDIR", "build")
+BANDIT = os.path.join(BUILD, "bandit")
+ITEMS, ROWS = 4, 300
+# Those that take no context and need no parameters.
+WANTED = ["uniform", "epsilon_greedy", "thompson", "ucb1", "exp3_flad"]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Daemon:
+    """Our own, always at the same address, so that it can be started again."""
+
+    def __init__(self, state):
+        self.state, self.address = state, f"127.0.0.1:{free_port()}"
+        self.url = "http://" + self.address
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "banditd"), "--listen", self.address, "--state", self.state],
+            stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if "msg=listening" in line:
+                return
+        raise RuntimeError("the daemon did not start")
+
+    def end(self, how):
+        self.process.send_signal(how)
+        self.process.wait(20)
+        self.process.stderr.close()
+
+
+def bandit(*arguments, status=0):
+    done = subprocess.run([BANDIT, *arguments], capture_output=True, text=True, timeout=300,
+                          check=False)
+    if done.returncode != status:
+        raise AssertionError(f"bandit {arguments}: {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def policies():
+    """Those that this build has."""
+    return [p for p in WANTED if subprocess.run(
+        [BANDIT, "simulate", "--env", "bernoulli:means=[0.5,0.4]", "--policy", p, "-T", "10", "-n",
+         "1"], capture_output=True, check=False).returncode == 0]
+
+
+def write_log(path, rows=ROWS, bad=(), biased=False):
+    """Uniform choices, item 2 clicked most; a column with quotes and line ends in between."""
+    draw = random.Random(5)
+    with open(path, "w", newline="", encoding="utf-8") as f:
+        out = csv.writer(f)
+        out.writerow(["", "timestamp", "note", "item_id", "position", "click", "propensity_score"])
+        for i in range(rows):
+            item = draw.randrange(ITEMS)
+            click = int(draw.random() < (0.5 if item == 2 else 0.2))
+            p = 1 / ITEMS if not biased or item else 0.5
+            if i in bad:
+                p = 0
+            out.writerow([i, f"2019-11-24 00:00:{i % 60:02}.5+00:00", 'a "b",\nc', item,
+                          1 + i % 3, click, p])
+
+
+class Replay(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.state = os.path.join(self.folder, "state")
+        self.log = os.path.join(self.folder, "log.csv")
+
+    def daemon(self):
+        d = Daemon(self.state)
+        self.addCleanup(lambda: d.process.poll() is None and d.end(signal.SIGKILL))
+        return d
+
+    def compare(self, log, policy, wire):
+        here = json.loads(bandit("replay", log, "--policy", policy, "--seed", "7", "--json"))
+        result = here["results"][0]
+        for key in ("rounds", "accepted", "clicks"):
+            self.assertEqual(result[key], wire[key], (policy, key))
+        self.assertEqual(result["arms"], wire["stats"]["arms"], policy)
+        self.assertEqual(wire["stats"]["decisions"], result["rounds"])
+        self.assertEqual(wire["stats"]["rewards"], result["accepted"])
+        self.assertEqual(wire["stats"]["voided"], result["rounds"] - result["accepted"])
+        self.assertEqual(wire["stats"]["open"], 0)
+        return result
+
+    def play(self, d, log, policy, *options):
+        return json.loads(bandit("serve-demo", d.url, "--log", log, "--format", "obd", "--policy",
+                                 policy, "--seed", "7", "--experiment", policy, "--json",
+                                 *options))
+
+    def verify(self):
+        found = json.loads(bandit("verify", self.state, "--json"))
+        self.assertTrue(found["sound"])
+        return {e["experiment"]: e for e in found["experiments"]}
+
+    def test_the_wire_and_the_process_agree(self):
+        write_log(self.log)
+        d = self.daemon()
+        for policy in policies():
+            self.compare(self.log, policy, self.play(d, self.log, policy))
+        running = self.verify()
+        d.end(signal.SIGTERM)
+        self.assertEqual({n: e["digest"] for n, e in running.items()},
+                         {n: e["digest"] for n, e in self.verify().items()})
+
+    def test_biased_logs_are_thinned(self):
+        write_log(self.log, biased=True)
+        d = self.daemon()
+        wire = self.play(d, self.log, "uniform")
+        self.compare(self.log, "uniform", wire)
+        self.assertGreater(wire["accepted"], 0)
+
+    def test_a_killed_daemon_loses_no_count(self):
+        write_log(self.log, rows=600)
+        d = self.daemon()
+        answer = {}
+        policy = policies()[-1]
+        player = threading.Thread(
+            target=lambda: answer.update(self.play(d, self.log, policy)))
+        player.start()
+        db = os.path.join(self.state, "state.db")
+        for events in (200, 700):
+            self.wait_for_events(db, events)
+            d.end(signal.SIGKILL)
+            self.verify_while_down(policy)
+            d.start()
+        player.join(120)
+        self.compare(self.log, policy, answer)
+        d.end(signal.SIGTERM)
+        e = self.verify()[policy]
+        self.assertEqual(e["events"], 1 + 2 * 600)
+        self.assertEqual(e["derived"], 2 * 600)
+        self.assertGreaterEqual(e["snapshots"], 1)
+
+    def wait_for_events(self, db, n):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as c:
+                try:
+                    if c.execute("select count(*) from event").fetchone()[0] >= n:
+                        return
+                except sqlite3.OperationalError:
+                    pass
+            time.sleep(0.01)
+        self.fail("the log does not grow")
+
+    def verify_while_down(self, policy):
+        self.assertEqual(self.verify()[policy]["problems"], [])
+
+    def test_what_was_tampered_with_is_found(self):
+        write_log(self.log)
+        d = self.daemon()
+        self.play(d, self.log, "uniform")
+        d.end(signal.SIGTERM)
+        with sqlite3.connect(os.path.join(self.state, "state.db")) as c:
+            body = bytearray(c.execute(
+                "select body from event where experiment = 1 and seq = 100").fetchone()[0])
+            body[len(body) // 2] ^= 1
+            c.execute("update event set body = ? where experiment = 1 and seq = 100", (body,))
+        text = bandit("verify", self.state, status=1)
+        self.assertRegex(text, r"uniform: .*100")
+
+    def test_an_export_has_every_event_in_order(self):
+        write_log(self.log)
+        d = self.daemon()
+        self.play(d, self.log, "uniform", "--rounds", "50")
+        lines = [json.loads(x) for x in bandit("export", self.state).splitlines()]
+        self.assertEqual([x["seq"] for x in lines], list(range(1, 102)))
+        self.assertEqual({x["experiment"] for x in lines}, {"uniform"})
+        self.assertEqual(lines[1]["decision"], "demo-1")
+        self.assertEqual(lines[1]["context"], {"position": 1})
+        self.assertIn(lines[2]["kind"], ("reward", "void"))
+        bandit("export", os.path.join(self.state, "state.db"), "--experiment", "none", status=1)
+
+    def test_bad_lines_are_named_and_counted(self):
+        write_log(self.log, bad=(3, 10))
+        done = subprocess.run([BANDIT, "replay", self.log, "--policy", "uniform", "--json",
+                               "--strict"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout)["log"]["skipped"]["refused"], 2)
+        # Two lines of the file a row, after the header.
+        self.assertEqual(re.findall(r"log\.csv:(\d+): propensity", done.stderr), ["8", "22"])
+
+    def test_the_demo_needs_no_log(self):
+        d = self.daemon()
+        one = json.loads(bandit("serve-demo", d.url, "--rounds", "200", "--policy", "uniform",
+                                "--json"))
+        self.assertEqual((one["rounds"], one["accepted"]), (200, 200))
+        # The same again finds it all done: the same ids, keys and answers.
+        self.assertEqual(one, json.loads(bandit("serve-demo", d.url, "--rounds", "200",
+                                                "--policy", "uniform", "--json")))
+        bandit("serve-demo", d.url, "--policy", "uniform", "--seed", "2", status=1)
+
+    def test_mistakes_are_told_from_findings(self):
+        for arguments in ([], ["nonsense"], ["verify"], ["export"], ["replay", "x.csv"],
+                          ["verify", "--nonsense", "x"], ["help", "nonsense"],
+                          ["replay", "x.csv", "--policy", "nonsense"]):
+            bandit(*arguments, status=2)
+        for arguments in (["verify", self.folder], ["export", "/nowhere"],
+                          ["replay", "/nowhere.csv", "--policy", "uniform"]):
+            bandit(*arguments, status=1)
+        for command in ("export", "replay", "serve-demo", "simulate", "verify"):
+            self.assertIn("usage: bandit " + command, bandit("help", command))
+        self.assertRegex(bandit("--version"), r"^bandit \d")
+
+    @unittest.skipUnless(os.environ.get("BANDITD_DATA"), "BANDITD_DATA is not set")
+    def test_the_real_log_agrees(self):
+        log = os.path.join(os.environ["BANDITD_DATA"], "obd", "random", "men", "men.csv")
+        if not os.path.exists(log):
+            self.skipTest("there is no " + log)
+        d = self.daemon()
+        for policy in policies():
+            result = self.compare(log, policy, self.play(d, log, policy))
+            print(policy, result["rounds"], result["accepted"], result["clicks"])
+        d.end(signal.SIGTERM)
+        self.verify()
+
+
+if __name__ == "__main__":
+    unittest.main()
