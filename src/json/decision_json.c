@@ -55,7 +55,11 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
 
 		if (!json_is_number(f)) {
-			bind_pointer("/context", spec->features[i], where);
+			if (json_is_array(v)) {
+				snprintf(where, sizeof(where), "/context/%zu", i);
+			} else {
+				bind_pointer("/context", spec->features[i], where);
+			}
 			return err_set(err, RC_INVALID, f ? "wrong_type" : "missing_field", where,
 			    "feature %s must be a number", spec->features[i]);
 		}
