@@ -8,6 +8,12 @@
 extern const struct policy_ops uniform_ops;
 extern const struct policy_ops epsilon_greedy_ops;
 extern const struct policy_ops thompson_ops;
+extern const struct policy_ops ucb1_ops;
+extern const struct policy_ops ucb_tuned_ops;
+extern const struct policy_ops ucb_v_ops;
+extern const struct policy_ops kl_ucb_ops;
+extern const struct policy_ops moss_ops;
+extern const struct policy_ops ucb1_flad_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

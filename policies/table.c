@@ -7,6 +7,12 @@ const struct policy_ops *const policy_table[] = {
 	&uniform_ops,
 	&epsilon_greedy_ops,
 	&thompson_ops,
+	&ucb1_ops,
+	&ucb_tuned_ops,
+	&ucb_v_ops,
+	&kl_ucb_ops,
+	&moss_ops,
+	&ucb1_flad_ops,
 	NULL,
 };
 

@@ -111,10 +111,11 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
 	if (rc) {
 		return rc;
 	}
-	ret->context = bind_compact(v, CONTEXT_TEXT_MAX, mem);
-	if (!ret->context) {
-		return err_set(err, RC_LIMIT, "too_many", "/context",
-		    "context is longer than %d bytes", CONTEXT_TEXT_MAX);
+	rc = bind_compact(v, CONTEXT_TEXT_MAX, mem, &ret->context);
+	if (rc) {
+		return rc == RC_MEMORY ? no_memory(err)
+				       : err_set(err, rc, "too_many", "/context",
+					     "context is longer than %d bytes", CONTEXT_TEXT_MAX);
 	}
 	experiment_spec_of(e, &spec);
 	return spec.nfeatures ? vector_from_json(v, &spec, mem, ret, err) : 0;

@@ -40,10 +40,10 @@ START_TEST(every_route_is_documented)
 	for (size_t i = 0; i < n; i++) {
 		const json_t *op = operation(doc, &routes[i]);
 
-		ck_assert_msg(op != NULL, "%s %s is not documented", routes[i].method,
-		    routes[i].path);
-		ck_assert_msg((json_object_get(op, "requestBody") != NULL) ==
-				  (routes[i].body_max > 0),
+		ck_assert_msg(
+		    op != NULL, "%s %s is not documented", routes[i].method, routes[i].path);
+		ck_assert_msg(
+		    (json_object_get(op, "requestBody") != NULL) == (routes[i].body_max > 0),
 		    "%s %s: does it take a body?", routes[i].method, routes[i].path);
 	}
 	json_decref(doc);
@@ -78,13 +78,12 @@ START_TEST(path_parameters_are_documented)
 		size_t k = 0;
 
 		for (const char *p = strchr(path, '{'); p; p = strchr(p + 1, '{')) {
-			const json_t *ref =
-			    json_object_get(json_array_get(list, k++), "$ref");
+			const json_t *ref = json_object_get(json_array_get(list, k++), "$ref");
 			const char *name = ref ? strrchr(json_string_value(ref), '/') : NULL;
 			size_t len = strcspn(p + 1, "}");
 
-			ck_assert_msg(name && strlen(name + 1) == len &&
-					  strncmp(name + 1, p + 1, len) == 0,
+			ck_assert_msg(
+			    name && strlen(name + 1) == len && strncmp(name + 1, p + 1, len) == 0,
 			    "%s: parameter %zu", path, k);
 		}
 		ck_assert_uint_eq(json_array_size(list), k);
