@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "json/spec_json.h"
 #include "policies/policies.h"
 #include "serve/engine.h"
-#include "json/spec_json.h"
 
 #define FOLD_EVENTS 600000
 #define IDLE_EXPERIMENTS 100000
