@@ -4,19 +4,19 @@
 #include "policies/policies.h"
 
 const struct policy_ops *const policy_table[] = {
-	&uniform_ops,
-	&epsilon_greedy_ops,
-	&thompson_ops,
-	&ucb1_ops,
-	&ucb_tuned_ops,
-	&ucb_v_ops,
-	&kl_ucb_ops,
-	&moss_ops,
-	&ucb1_flad_ops,
-	&exp3_flad_ops,
-	&exp3_ops,
-	&exp3_ix_ops,
-	NULL,
+    &uniform_ops,
+    &epsilon_greedy_ops,
+    &thompson_ops,
+    &ucb1_ops,
+    &ucb_tuned_ops,
+    &ucb_v_ops,
+    &kl_ucb_ops,
+    &moss_ops,
+    &ucb1_flad_ops,
+    &exp3_flad_ops,
+    &exp3_ops,
+    &exp3_ix_ops,
+    NULL,
 };
 
 const struct policy_ops *policy_find(const char *name)

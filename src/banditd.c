@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "base/hash.h"
 #include "autoconf.h"
+#include "base/hash.h"
 #include "json/memory.h"
 #include "openapi_data.h"
 #include "policies/policies.h"

@@ -11,14 +11,14 @@ enum rc {
 	RC_NOT_FOUND = -3, /* no such experiment, arm, decision, key ... */
 	RC_CONFLICT = -4,  /* an id or key was used before with another body */
 	RC_EXISTS = -5,    /* the same thing is there already, unchanged */
-	RC_STATE = -6,     /* sound, but impossible in the present state (paused, archived, closed) */
-	RC_LIMIT = -7,     /* a limit of doc/limits.md was reached */
-	RC_BUSY = -8,      /* a queue is full: try again later */
-	RC_FAILED = -9,    /* the store failed and stays failed until restart */
-	RC_FULL = -10,     /* the disk is nearly full; heals by itself */
-	RC_CORRUPT = -11,  /* stored bytes do not check or do not fit */
-	RC_VERSION = -12,  /* stored by a newer version */
-	RC_IO = -13,       /* the operating system refused; errno tells */
+	RC_STATE = -6,  /* sound, but impossible in the present state (paused, archived, closed) */
+	RC_LIMIT = -7,  /* a limit of doc/limits.md was reached */
+	RC_BUSY = -8,   /* a queue is full: try again later */
+	RC_FAILED = -9, /* the store failed and stays failed until restart */
+	RC_FULL = -10,  /* the disk is nearly full; heals by itself */
+	RC_CORRUPT = -11, /* stored bytes do not check or do not fit */
+	RC_VERSION = -12, /* stored by a newer version */
+	RC_IO = -13,      /* the operating system refused; errno tells */
 };
 
 /* Where and why. `code` is a stable word for machines ("unknown_field"), `pointer` a JSON Pointer

@@ -59,27 +59,29 @@ static bool within(const struct param_desc *d, double v)
 	return low && high; /* false for NaN */
 }
 
-int param_set_number(const struct param_desc *d, void *base, double v, const char *pointer,
-    struct errinfo *err)
+int param_set_number(
+    const struct param_desc *d, void *base, double v, const char *pointer, struct errinfo *err)
 {
 	if (d->type != PARAM_F64 && d->type != PARAM_INT) {
-		return err_set(err, RC_INVALID, "wrong_type", pointer, "%s is not a number", d->name);
+		return err_set(
+		    err, RC_INVALID, "wrong_type", pointer, "%s is not a number", d->name);
 	}
 	if (!within(d, v)) {
 		return err_set(err, RC_INVALID, "out_of_range", pointer,
-		    "%s must lie in %c%.17g, %.17g%c", d->name, d->flags & PARAM_OPEN_MIN ? '(' : '[',
-		    d->min, d->max, d->flags & PARAM_OPEN_MAX ? ')' : ']');
+		    "%s must lie in %c%.17g, %.17g%c", d->name,
+		    d->flags & PARAM_OPEN_MIN ? '(' : '[', d->min, d->max,
+		    d->flags & PARAM_OPEN_MAX ? ')' : ']');
 	}
 	if (d->type == PARAM_INT && (v != floor(v) || fabs(v) > INT_EXACT)) {
-		return err_set(err, RC_INVALID, "wrong_type", pointer, "%s must be a whole number",
-		    d->name);
+		return err_set(
+		    err, RC_INVALID, "wrong_type", pointer, "%s must be a whole number", d->name);
 	}
 	store(d, base, v);
 	return 0;
 }
 
-int param_set_bool(const struct param_desc *d, void *base, bool v, const char *pointer,
-    struct errinfo *err)
+int param_set_bool(
+    const struct param_desc *d, void *base, bool v, const char *pointer, struct errinfo *err)
 {
 	if (d->type != PARAM_BOOL) {
 		return err_set(
@@ -89,8 +91,8 @@ int param_set_bool(const struct param_desc *d, void *base, bool v, const char *p
 	return 0;
 }
 
-static int set_choice(const struct param_desc *d, void *base, const char *text,
-    const char *pointer, struct errinfo *err)
+static int set_choice(const struct param_desc *d, void *base, const char *text, const char *pointer,
+    struct errinfo *err)
 {
 	char list[160] = "";
 	size_t n = 0;
@@ -151,8 +153,8 @@ int param_set_text(const struct param_desc *d, void *base, const char *text, con
 	v = strtod(text, &end);
 	unit = d->type == PARAM_INT ? unit_of(end) : *end ? 0 : 1;
 	if (end == text || unit == 0) {
-		return err_set(err, RC_INVALID, "wrong_type", pointer, "%s must be a number, not \"%.40s\"",
-		    d->name, text);
+		return err_set(err, RC_INVALID, "wrong_type", pointer,
+		    "%s must be a number, not \"%.40s\"", d->name, text);
 	}
 	return param_set_number(d, base, v * unit, pointer, err);
 }

@@ -41,10 +41,10 @@ const struct param_desc *param_find(const struct param_desc *table, const char *
 /* Writes every default into base. */
 void param_defaults(const struct param_desc *table, void *base);
 /* RC_INVALID with the bounds in err (code "out_of_range" or "wrong_type", at pointer). */
-int param_set_number(const struct param_desc *d, void *base, double v, const char *pointer,
-    struct errinfo *err);
-int param_set_bool(const struct param_desc *d, void *base, bool v, const char *pointer,
-    struct errinfo *err);
+int param_set_number(
+    const struct param_desc *d, void *base, double v, const char *pointer, struct errinfo *err);
+int param_set_bool(
+    const struct param_desc *d, void *base, bool v, const char *pointer, struct errinfo *err);
 /* From text: a number with an optional unit (PARAM_INT: KiB MiB GiB; PARAM_F64 none), true/false, a
  * choice; used by the short form of the command line and by the configuration file. A PARAM_TEXT
  * keeps the pointer: the caller owns the text for as long. */
@@ -54,6 +54,7 @@ int param_set_text(const struct param_desc *d, void *base, const char *text, con
 double param_get(const struct param_desc *d, const void *base);
 /* The value as text: the choice's name, shortest number that reads back the same, "" when unset. */
 #define PARAM_TEXT_MAX 32
-const char *param_format(const struct param_desc *d, const void *base, char scratch[PARAM_TEXT_MAX]);
+const char *param_format(
+    const struct param_desc *d, const void *base, char scratch[PARAM_TEXT_MAX]);
 
 #endif

@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "core/replay.h"
-#include "policies/policies.h"
 #include "json/event_json.h"
+#include "policies/policies.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 

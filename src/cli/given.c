@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policies/policies.h"
 #include "json/bind.h"
 #include "json/spec_json.h"
+#include "policies/policies.h"
 
 static int no_memory(struct errinfo *err)
 {

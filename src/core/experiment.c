@@ -20,20 +20,21 @@ struct policy_env experiment_env(const struct experiment *e)
 	};
 }
 
-/* Room for a label of this length; what stands there stays. */
+/* Room for a label of this length; what stands there stays, and stays where it is when it fits: a
+ * change that keeps the label borrows it. */
 static int reserve_label(struct experiment *e, const char *label)
 {
-	size_t need = strlen(label) + 1, have = e->label ? strlen(e->label) + 1 : 0;
+	size_t need = strlen(label) + 1;
 	char *grown;
 
-	if (need <= have) {
-		return 0; /* the label may be the one that stands there, so it must not move */
+	if (e->label && need <= strlen(e->label) + 1) {
+		return 0;
 	}
 	grown = realloc(e->label, need);
 	if (!grown) {
 		return RC_MEMORY;
 	}
-	if (have == 0) {
+	if (!e->label) {
 		grown[0] = '\0';
 	}
 	e->label = grown;

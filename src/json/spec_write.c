@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "policies/policies.h"
 #include "json/bind.h"
 #include "json/spec_json.h"
+#include "policies/policies.h"
 
 /* A parameter's value in its own type; null when it is not given. */
 static json_t *param_value(const struct param_desc *d, double v)

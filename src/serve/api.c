@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
-#include "json/bind.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 #define SMALL_BODY ((size_t)64 << 10)
@@ -131,8 +131,8 @@ static bool media_fits(enum media takes, const char *type)
 	       (takes == MEDIA_PATCH && media_is(type, "application/merge-patch+json"));
 }
 
-/* How closely one element of an Accept header names the type: 3 itself, 2 its kind, 1 anything, 0 not
- * at all. */
+/* How closely one element of an Accept header names the type: 3 itself, 2 its kind, 1 anything, 0
+ * not at all. */
 static int range_closeness(const char *range, size_t n, const char *type)
 {
 	size_t len = strcspn(range, ";, \t"), slash = strcspn(type, "/");

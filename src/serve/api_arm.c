@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "serve/api_impl.h"
 #include "json/spec_json.h"
 #include "json/stats_json.h"
+#include "serve/api_impl.h"
 
 static int find_arm(struct api_call *c, const struct experiment *e, uint32_t *ret)
 {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
-#include "json/bind.h"
 
 int api_out_of_memory(struct api_call *c)
 {
@@ -122,8 +122,8 @@ size_t api_policy_index(const struct policy_ops *ops)
 }
 
 /* The header is an alias for the member, so the body becomes what it would be with the member. */
-int api_alias_key(struct api_call *c, json_t *body, const char *field, const char **member,
-    struct errinfo *err)
+int api_alias_key(
+    struct api_call *c, json_t *body, const char *field, const char **member, struct errinfo *err)
 {
 	const char *header = c->rq->field[HTTP_IDEMPOTENCY_KEY];
 	size_t n = header ? strlen(header) : 0;

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "json/spec_json.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
-#include "json/spec_json.h"
 
 #define SEED_BITS 53 /* what every JSON reader can hold */
 

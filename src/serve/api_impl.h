@@ -49,10 +49,10 @@ int api_body(struct api_call *c, json_t **ret);
 int api_limit(struct api_call *c, size_t *ret);
 /* A whole number as query parameter; dflt when absent. */
 int api_arg_u64(struct api_call *c, const char *name, uint64_t dflt, uint64_t *ret);
-/* Idempotency-Key is an alias for the member `field` of the body, which is put in; both and unlike is
- * refused. */
-int api_alias_key(struct api_call *c, json_t *body, const char *field, const char **member,
-    struct errinfo *err);
+/* Idempotency-Key is an alias for the member `field` of the body, which is put in; both and unlike
+ * is refused. */
+int api_alias_key(
+    struct api_call *c, json_t *body, const char *field, const char **member, struct errinfo *err);
 int api_out_of_memory(struct api_call *c);
 size_t api_policy_index(const struct policy_ops *ops);
 /* A page: {"items":..., "next":...} with its Link. items is given up; cursor NULL at the end. */

@@ -2,9 +2,9 @@
 /* POST .../rewards: what came of it. */
 #include <string.h>
 
-#include "serve/api_batch.h"
 #include "json/bind.h"
 #include "json/decision_json.h"
+#include "serve/api_batch.h"
 
 struct reward_work {
 	struct reward_in in;

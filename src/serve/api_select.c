@@ -2,9 +2,9 @@
 /* POST .../decisions: which arm now? */
 #include <string.h>
 
-#include "serve/api_batch.h"
 #include "json/bind.h"
 #include "json/decision_json.h"
+#include "serve/api_batch.h"
 
 struct decide_work {
 	struct select_in in;

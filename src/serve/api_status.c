@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "serve/api_impl.h"
 #include "json/event_json.h"
 #include "json/spec_json.h"
 #include "json/stats_json.h"
+#include "serve/api_impl.h"
 
 #define METRICS_BYTES_MAX (1u << 20)
 
@@ -191,8 +191,8 @@ static int arg_bool(struct api_call *c, const char *name, const char *text, bool
 {
 	*ret = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
 	if (!*ret && strcmp(text, "0") != 0 && strcmp(text, "false") != 0) {
-		return err_set(&c->err, RC_INVALID, "bad_parameter", name,
-		    "%s must be true or false", name);
+		return err_set(
+		    &c->err, RC_INVALID, "bad_parameter", name, "%s must be true or false", name);
 	}
 	return 0;
 }

@@ -9,7 +9,7 @@
 
 struct config {
 	const char *listen, *state, *durability;
-	int log_level, log_format; /* indexes into their choices */
+	int log_level, log_format;                 /* indexes into their choices */
 	int64_t decision_cache, queue, disk_floor; /* bytes */
 	int64_t experiments, snapshot_events;
 	int64_t connections, connections_per_address;
@@ -27,8 +27,8 @@ enum log_level config_log_level(const struct config *c);
 void config_init(struct config *c); /* defaults */
 void config_release(struct config *c);
 /* One key from anywhere; `where` is for the error ("file:line", "--option", "BANDITD_KEY"). */
-int config_set(struct config *c, const char *key, const char *value, const char *where,
-    struct errinfo *err);
+int config_set(
+    struct config *c, const char *key, const char *value, const char *where, struct errinfo *err);
 int config_read_file(struct config *c, const char *path, struct errinfo *err);
 int config_read_environment(struct config *c, struct errinfo *err);
 /* Combinations: durability's form, addresses that need `insecure`. */

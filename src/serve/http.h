@@ -112,7 +112,8 @@ struct http_app {
 	void (*refused)(void *arg, enum http_refusal why);
 	uint64_t (*durable)(void *arg); /* the highest ticket that is on disk */
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */
-	void (*round)(void *arg, bool begins); /* a round of requests begins, or is over; optional */
+	/* A round of requests begins, or is over; optional. */
+	void (*round)(void *arg, bool begins);
 };
 
 struct http_options {

@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "autoconf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "autoconf.h"
 
 #define BOUNDS 16
 #define CODES 24 /* different status codes of one route */

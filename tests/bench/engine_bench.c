@@ -13,7 +13,6 @@
 #include "core/pmf.h"
 #include "policies/policies.h"
 #include "serve/engine.h"
-#include "json/spec_json.h"
 
 #define FOLD_EVENTS 600000
 #define IDLE_EXPERIMENTS 100000

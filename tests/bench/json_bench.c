@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "policies/policies.h"
 #include "json/bind.h"
 #include "json/decision_json.h"
 #include "json/memory.h"
 #include "json/spec_json.h"
+#include "policies/policies.h"
 
 static void need(int rc, const char *what)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests through the whole API over a store in memory. The first byte chooses the route, the rest
- * is the body; whatever it is, there is an answer with a status, and the daemon's state is sound. */
+ * is the body; whatever it is, there is an answer with a status, and the daemon's state is sound.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "eval/sim.h"
-#include "policies/policies.h"
 #include "json/spec_json.h"
+#include "policies/policies.h"
 
 #define HORIZON 10000
 #define SEED 20260101

@@ -7,10 +7,10 @@
 #include <stdio.h>
 
 #include "base/hash.h"
-#include "policies/policies.h"
-#include "test.h"
 #include "json/bind.h"
 #include "json/spec_json.h"
+#include "policies/policies.h"
+#include "test.h"
 
 #define RIG_TEXT_MAX 65536
 #define RIG_AT UINT64_C(1767225600000000) /* 2026-01-01 */

@@ -3,11 +3,11 @@
  * is whole or NULL. Leaks show in a sanitizer build. */
 #include "json_rig.h"
 
-#include "tests/unit/fault.h"
 #include "json/decision_json.h"
 #include "json/event_json.h"
 #include "json/memory.h"
 #include "json/stats_json.h"
+#include "tests/unit/fault.h"
 
 #define HOME                                                                                       \
 	"{'policy':{'name':'epsilon_greedy','params':{'epsilon':0.1}},'seed':7,"                   \
