@@ -14,6 +14,9 @@ extern const struct policy_ops ucb_v_ops;
 extern const struct policy_ops kl_ucb_ops;
 extern const struct policy_ops moss_ops;
 extern const struct policy_ops ucb1_flad_ops;
+extern const struct policy_ops exp3_flad_ops;
+extern const struct policy_ops exp3_ops;
+extern const struct policy_ops exp3_ix_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

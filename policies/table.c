@@ -13,6 +13,9 @@ const struct policy_ops *const policy_table[] = {
 	&kl_ucb_ops,
 	&moss_ops,
 	&ucb1_flad_ops,
+	&exp3_flad_ops,
+	&exp3_ops,
+	&exp3_ix_ops,
 	NULL,
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "autoconf.h"
+#include "json/memory.h"
 #include "openapi_data.h"
 #include "policies/policies.h"
 #include "serve/api.h"
@@ -254,6 +255,7 @@ static int run(struct daemon *d)
 	log_event(LOG_INFO, "starting", "version", PACKAGE_VERSION, "state", d->config.state,
 	    "durability", d->config.durability, NULL);
 	raise_descriptor_limit();
+	json_memory_init();
 	rc = hash_init();
 	rc = rc ? rc : start_engine(d, &recovery, &err);
 	rc = rc ? rc : start_api(d, &recovery);

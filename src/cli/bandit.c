@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/cmd_simulate.h"
 #include "cli/commands.h"
+#include "json/memory.h"
 
 struct command {
 	const char *name, *summary, *usage;
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
 		return unknown(argv[1]);
 	}
 	signal(SIGPIPE, SIG_IGN); /* a write that fails says so */
+	json_memory_init();
 	if (hash_init()) {
 		return cli_fail(c->name, &(struct errinfo){.rc = RC_FAILED});
 	}

@@ -24,8 +24,12 @@ struct policy_env experiment_env(const struct experiment *e)
 static int reserve_label(struct experiment *e, const char *label)
 {
 	size_t need = strlen(label) + 1, have = e->label ? strlen(e->label) + 1 : 0;
-	char *grown = realloc(e->label, need > have ? need : have);
+	char *grown;
 
+	if (need <= have) {
+		return 0; /* the label may be the one that stands there, so it must not move */
+	}
+	grown = realloc(e->label, need);
 	if (!grown) {
 		return RC_MEMORY;
 	}

@@ -11,58 +11,85 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "core/spec.h"
+#include "json/memory.h"
 
-/* Nesting outside strings, before a parser that recurses sees the text. */
-static bool is_too_deep(const char *text, size_t n)
+struct shape {
+	int deepest;
+	size_t longest; /* bytes of a token, at most */
+};
+
+/* Nesting outside strings and the length of tokens, before a parser that recurses sees the text.
+ * Where this reads the text otherwise than the parser would, the parser has stopped before. */
+static struct shape shape_of(const char *text, size_t n)
 {
+	struct shape s = {.deepest = 0};
+	size_t start = 0; /* of the token */
 	int depth = 0;
-	bool quoted = false;
 
 	for (size_t i = 0; i < n; i++) {
-		char c = text[i];
-
-		if (quoted) {
-			i += c == '\\';
-			quoted = c != '"';
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX) {
-				return true;
+		switch (text[i]) {
+		case '"':
+			for (i++; i < n && text[i] != '"'; i++) {
+				i += text[i] == '\\';
 			}
-		} else if (c == '}' || c == ']') {
+			continue;
+		case '{':
+		case '[':
+			depth++;
+			s.deepest = depth > s.deepest ? depth : s.deepest;
+			break;
+		case '}':
+		case ']':
 			depth--;
+			break;
+		case ',':
+		case ':':
+			break;
+		default:
+			continue;
 		}
+		s.longest = i - start > s.longest ? i - start : s.longest;
+		start = i + 1;
 	}
-	return false;
+	s.longest = n > start && n - start > s.longest ? n - start : s.longest;
+	return s;
+}
+
+static int parse_error(const json_error_t *e, struct errinfo *err)
+{
+	const char *code =
+	    json_error_code(e) == json_error_duplicate_key ? "duplicate_field" : "invalid_json";
+
+	return err_set(
+	    err, RC_INVALID, code, "", "line %d, column %d: %s", e->line, e->column, e->text);
 }
 
 int json_parse(const char *text, size_t n, json_t **ret, struct errinfo *err)
 {
+	struct shape shape = shape_of(text, n);
 	json_error_t e;
 	json_t *v;
-	const char *code = "invalid_json";
+	int rc = 0;
 
-	if (is_too_deep(text, n)) {
-		return err_set(
-		    err, RC_INVALID, code, "", "nested deeper than %d levels", JSON_DEPTH_MAX);
+	if (shape.deepest > JSON_DEPTH_MAX) {
+		return err_set(err, RC_INVALID, "invalid_json", "", "nested deeper than %d levels",
+		    JSON_DEPTH_MAX);
+	}
+	if (json_memory_begin(shape.longest)) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
 	v = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
-	if (v) {
+	if (json_memory_failed()) { /* whatever came out: it may not be what was sent */
+		json_decref(v);
+		rc = err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	} else if (!v) {
+		rc = parse_error(&e, err);
+	}
+	json_memory_end();
+	if (rc == 0) {
 		*ret = v;
-		return 0;
 	}
-	switch (json_error_code(&e)) {
-	case json_error_out_of_memory:
-		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	case json_error_duplicate_key:
-		code = "duplicate_field";
-		break;
-	default:
-		break;
-	}
-	return err_set(
-	    err, RC_INVALID, code, "", "line %d, column %d: %s", e.line, e.column, e.text);
+	return rc;
 }
 
 const char *bind_type_name(const json_t *v)
@@ -359,24 +386,37 @@ int bind_object(const json_t *o, const struct bind_field *table, const char *poi
 	return check_required(o, table, pointer, err);
 }
 
+json_t *bind_whole(json_t *o, int rc)
+{
+	if (rc) {
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
 static int put_bytes(const char *p, size_t n, void *arg)
 {
 	buf_put(arg, p, n);
 	return ((struct buf *)arg)->rc;
 }
 
-const char *bind_compact(const json_t *v, size_t max, struct arena *mem)
+int bind_compact(const json_t *v, size_t max, struct arena *mem, const char **ret)
 {
 	struct buf out;
-	const char *text = NULL;
+	int rc;
 
 	buf_init(&out, max);
-	if (json_dump_callback(v, put_bytes, &out,
-		JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) == 0) {
-		text = arena_text(mem, (const char *)out.data, out.len);
+	rc = json_dump_callback(
+	    v, put_bytes, &out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+	if (rc == 0) {
+		*ret = arena_text(mem, (const char *)out.data, out.len);
+		rc = *ret ? 0 : RC_MEMORY;
+	} else {
+		rc = out.rc ? out.rc : RC_MEMORY; /* jansson's own memory */
 	}
 	buf_release(&out);
-	return text;
+	return rc;
 }
 
 /* One key a kind of value, so that "1", 1 and [1] differ. */

@@ -58,9 +58,11 @@ int bind_number(const json_t *v, const char *pointer, double *ret, struct errinf
 void bind_pointer(const char *base, const char *name, char ret[BIND_POINTER_MAX]);
 /* The English name of a JSON type, for messages. */
 const char *bind_type_name(const json_t *v);
-/* Compact, 17 digits, keys in order of insertion; copied into mem. NULL when too long or no memory.
- */
-const char *bind_compact(const json_t *v, size_t max, struct arena *mem);
+/* o, or NULL with o released when something could not be put into it (rc, or o itself). */
+json_t *bind_whole(json_t *o, int rc);
+/* Compact, 17 digits, keys in order of insertion; a copy in mem. RC_LIMIT when longer than max,
+ * RC_MEMORY. */
+int bind_compact(const json_t *v, size_t max, struct arena *mem, const char **ret);
 /* A hash of the value whatever the order of members, numbers by their value; never 0. The same on
  * every machine: it is logged with the event. */
 uint64_t bind_fingerprint(const json_t *v);

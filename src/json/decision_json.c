@@ -55,7 +55,11 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
 
 		if (!json_is_number(f)) {
-			bind_pointer("/context", spec->features[i], where);
+			if (json_is_array(v)) {
+				snprintf(where, sizeof(where), "/context/%zu", i);
+			} else {
+				bind_pointer("/context", spec->features[i], where);
+			}
 			return err_set(err, RC_INVALID, f ? "wrong_type" : "missing_field", where,
 			    "feature %s must be a number", spec->features[i]);
 		}
@@ -107,10 +111,11 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
 	if (rc) {
 		return rc;
 	}
-	ret->context = bind_compact(v, CONTEXT_TEXT_MAX, mem);
-	if (!ret->context) {
-		return err_set(err, RC_LIMIT, "too_many", "/context",
-		    "context is longer than %d bytes", CONTEXT_TEXT_MAX);
+	rc = bind_compact(v, CONTEXT_TEXT_MAX, mem, &ret->context);
+	if (rc) {
+		return rc == RC_MEMORY ? no_memory(err)
+				       : err_set(err, rc, "too_many", "/context",
+					     "context is longer than %d bytes", CONTEXT_TEXT_MAX);
 	}
 	experiment_spec_of(e, &spec);
 	return spec.nfeatures ? vector_from_json(v, &spec, mem, ret, err) : 0;

@@ -22,7 +22,7 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
  * caller may add members. Errors stay in out. */
 void decision_write(const struct experiment *e, const struct event *ev, struct buf *out);
 /* flags: enum feedback_flag of the reward's event. */
-void reward_write(const char *decision, enum feedback_status status, unsigned flags,
-    struct buf *out);
+void reward_write(
+    const char *decision, enum feedback_status status, unsigned flags, struct buf *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "json/bind.h"
 
 static int set(json_t *o, const char *key, json_t *v)
 {
@@ -65,13 +66,14 @@ static int put_settings(json_t *o, const struct settings *s)
 static json_t *params_of(const struct experiment_spec *s)
 {
 	json_t *o = json_object();
+	int rc = 0;
 
 	for (size_t i = 0; i < s->nparams; i++) {
 		const struct spec_param *p = &s->params[i];
 
-		set(o, p->name, p->text ? json_string(p->text) : json_real(p->number));
+		rc |= set(o, p->name, p->text ? json_string(p->text) : json_real(p->number));
 	}
-	return o;
+	return bind_whole(o, rc);
 }
 
 static int put_create(json_t *o, const struct experiment_spec *s)
@@ -100,11 +102,12 @@ static int put_create(json_t *o, const struct experiment_spec *s)
 static json_t *doubles(const double *v, size_t n)
 {
 	json_t *list = json_array();
+	int rc = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		json_array_append_new(list, json_real(v[i]));
+		rc |= json_array_append_new(list, json_real(v[i]));
 	}
-	return list;
+	return bind_whole(list, rc);
 }
 
 static int put_draw(json_t *o, const struct experiment *e, const struct event_decision *d)
@@ -250,9 +253,5 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 	} else if (ev->kind == EVENT_CHANGE) {
 		rc |= put_settings(o, &ev->change);
 	}
-	if (rc) {
-		json_decref(o);
-		return NULL;
-	}
-	return o;
+	return bind_whole(o, rc);
 }

@@ -86,10 +86,7 @@ static const struct bind_field decision_fields[] = {
 	{"revived", BIND_BOOL, AT(revived), 0, 0, 0, NULL}, \
 	{"x", BIND_JSON, AT(x), 0, 0, 0, NULL}
 
-static const struct bind_field feedback_fields[] = {
-	FEEDBACK_FIELDS,
-	{.name = NULL},
-};
+static const struct bind_field feedback_fields[] = {FEEDBACK_FIELDS, {.name = NULL}};
 
 static const struct bind_field reward_fields[] = {
 	FEEDBACK_FIELDS,
@@ -109,11 +106,7 @@ static const struct bind_field arm_fields[] = {
 	{.name = NULL},
 };
 
-static const struct bind_field change_fields[] = {
-	LINE_FIELDS,
-	SETTINGS_FIELDS,
-	{.name = NULL},
-};
+static const struct bind_field change_fields[] = {LINE_FIELDS, SETTINGS_FIELDS, {.name = NULL}};
 /* clang-format on */
 
 /* By event_kind. */
@@ -323,8 +316,10 @@ static int read_decision(struct source *s, struct event *ev)
 		rc = read_doubles(s, l->x, "/x", &d->x, &d->dim);
 	}
 	if (rc == 0 && l->context) {
-		d->context = bind_compact(l->context, CONTEXT_TEXT_MAX, s->mem);
-		rc = d->context ? 0 : invalid(s, "/context", "longer than a context may be");
+		rc = bind_compact(l->context, CONTEXT_TEXT_MAX, s->mem, &d->context);
+		rc = rc == RC_LIMIT ? invalid(s, "/context", "longer than a context may be")
+		     : rc           ? no_memory(s)
+				    : 0;
 	}
 	d->flags |= l->deferred ? DECISION_DEFER : 0;
 	d->subject = l->subject;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "policies/policies.h"
+#include "json/bind.h"
 #include "json/spec_json.h"
 
 /* A parameter's value in its own type; null when it is not given. */
@@ -35,11 +36,7 @@ json_t *policy_to_json(const struct policy_ops *ops, const void *params)
 	for (const struct param_desc *d = ops->params; d && d->name; d++) {
 		rc |= json_object_set_new(values, d->name, param_value(d, param_get(d, params)));
 	}
-	if (rc) {
-		json_decref(values);
-		return NULL;
-	}
-	return json_pack("{ss so}", "name", ops->name, "params", values);
+	return json_pack("{ss so}", "name", ops->name, "params", bind_whole(values, rc));
 }
 
 static json_t *window_value(uint64_t window_us)
@@ -66,11 +63,12 @@ static json_t *reward_to_json(const struct experiment *e)
 static json_t *features_to_json(const struct experiment_spec *spec)
 {
 	json_t *list = json_array();
+	int rc = 0;
 
 	for (size_t i = 0; i < spec->nfeatures; i++) {
-		json_array_append_new(list, json_string(spec->features[i]));
+		rc |= json_array_append_new(list, json_string(spec->features[i]));
 	}
-	return list;
+	return bind_whole(list, rc);
 }
 
 json_t *experiment_to_json(const struct experiment *e)
@@ -93,40 +91,56 @@ json_t *experiment_to_json(const struct experiment *e)
 
 static const char *const type_names[] = {"number", "integer", "boolean", "choice", "text"};
 
+/* No bound is none: JSON has no infinity. */
+static json_t *bound_value(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *choices_to_json(const char *const *choices)
+{
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (int i = 0; choices[i]; i++) {
+		rc |= json_array_append_new(list, json_string(choices[i]));
+	}
+	return bind_whole(list, rc);
+}
+
 static json_t *param_to_json(const struct param_desc *d)
 {
 	double dflt = d->flags & PARAM_UNSET ? (double)NAN : d->dflt;
 	json_t *o = json_pack("{ss ss so ss}", "name", d->name, "type", type_names[d->type],
 	    "default", param_value(d, dflt), "text", d->text);
+	int rc = 0;
 
 	if (d->type == PARAM_F64 || d->type == PARAM_INT) {
-		/* No bound is none: JSON has no infinity. */
-		json_object_set_new(o, "min", isfinite(d->min) ? json_real(d->min) : json_null());
-		json_object_set_new(o, "max", isfinite(d->max) ? json_real(d->max) : json_null());
-		json_object_set_new(o, "min_excluded", json_boolean(d->flags & PARAM_OPEN_MIN));
-		json_object_set_new(o, "max_excluded", json_boolean(d->flags & PARAM_OPEN_MAX));
+		rc |= json_object_set_new(o, "min", bound_value(d->min));
+		rc |= json_object_set_new(o, "max", bound_value(d->max));
+		rc |=
+		    json_object_set_new(o, "min_excluded", json_boolean(d->flags & PARAM_OPEN_MIN));
+		rc |=
+		    json_object_set_new(o, "max_excluded", json_boolean(d->flags & PARAM_OPEN_MAX));
 	}
 	if (d->type == PARAM_CHOICE) {
-		json_t *list = json_array();
-
-		for (int i = 0; d->choices[i]; i++) {
-			json_array_append_new(list, json_string(d->choices[i]));
-		}
-		json_object_set_new(o, "choices", list);
+		rc |= json_object_set_new(o, "choices", choices_to_json(d->choices));
 	}
-	return o;
+	return bind_whole(o, rc);
 }
 
 static json_t *ops_to_json(const struct policy_ops *ops)
 {
 	json_t *params = json_array();
+	int rc = 0;
 
 	for (const struct param_desc *d = ops->params; d && d->name; d++) {
-		json_array_append_new(params, param_to_json(d));
+		rc |= json_array_append_new(params, param_to_json(d));
 	}
 	return json_pack("{ss ss so sb sb si}", "name", ops->name, "summary", ops->summary,
-	    "params", params, "contextual", (ops->flags & POLICY_CONTEXTUAL) != 0, "deterministic",
-	    (ops->flags & POLICY_DETERMINISTIC) != 0, "arms_max", ops->draw ? ARMS_MAX : SCAN_MAX);
+	    "params", bind_whole(params, rc), "contextual", (ops->flags & POLICY_CONTEXTUAL) != 0,
+	    "deterministic", (ops->flags & POLICY_DETERMINISTIC) != 0, "arms_max",
+	    ops->draw ? ARMS_MAX : SCAN_MAX);
 }
 
 json_t *policies_to_json(void)

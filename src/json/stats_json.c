@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "json/bind.h"
 
 #define NORMAL_95 1.959963984540054
 
@@ -33,14 +34,16 @@ static json_t *view_to_json(const struct experiment *e, uint32_t slot)
 {
 	struct arm_view view;
 	json_t *o = json_object();
+	int rc = 0;
 
 	experiment_describe(e, slot, &view);
 	for (size_t i = 0; i < view.n; i++) {
 		double v = view.item[i].value;
 
-		json_object_set_new(o, view.item[i].name, isfinite(v) ? json_real(v) : json_null());
+		rc |= json_object_set_new(
+		    o, view.item[i].name, isfinite(v) ? json_real(v) : json_null());
 	}
-	return o;
+	return bind_whole(o, rc);
 }
 
 json_t *arm_to_json(const struct experiment *e, uint32_t slot)
@@ -63,6 +66,7 @@ static json_t *history_to_json(const struct history *h, size_t buckets)
 {
 	json_t *list = json_array();
 	size_t each = buckets && h->n ? (h->n + buckets - 1) / buckets : 1;
+	int rc = 0;
 
 	for (size_t i = 0; buckets && i < h->n; i += each) {
 		struct history_bucket sum = {.decisions = 0};
@@ -74,12 +78,12 @@ static json_t *history_to_json(const struct history *h, size_t buckets)
 			sum.sum += h->bucket[k].sum;
 		}
 		clock_format(h->start_us + i * h->width_us, at);
-		json_array_append_new(list,
+		rc |= json_array_append_new(list,
 		    json_pack("{ss sf sI sI so}", "at", at, "seconds",
 			(double)(each * h->width_us) / 1e6, "decisions", (json_int_t)sum.decisions,
 			"rewards", (json_int_t)sum.rewards, "mean", mean_of(sum.sum, sum.rewards)));
 	}
-	return list;
+	return bind_whole(list, rc);
 }
 
 json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max)
@@ -90,13 +94,13 @@ json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_ma
 	json_t *list = json_array();
 	double sum = 0;
 	uint64_t n = 0;
+	int rc = 0;
 
 	for (uint32_t slot = 0; slot < arms->n; slot++) {
 		sum += arms->totals[slot].sum;
 		n += arms->totals[slot].rewards;
-		if (slot < arms_max && json_array_append_new(list, arm_to_json(e, slot))) {
-			json_decref(list);
-			return NULL;
+		if (slot < arms_max && rc == 0) {
+			rc = json_array_append_new(list, arm_to_json(e, slot));
 		}
 	}
 	return json_pack("{ss ss sI sI sI so sf sI sI sI sI sI sI so so so}", "experiment",
@@ -105,6 +109,6 @@ json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_ma
 	    mean_of(sum, n), "clipped", feedback ? (double)t->clipped / (double)feedback : 0.0,
 	    "learnt", (json_int_t)t->learnt, "recorded", (json_int_t)t->recorded, "pending",
 	    (json_int_t)t->held, "late", (json_int_t)t->late, "voided", (json_int_t)t->voided,
-	    "expired", (json_int_t)t->expired, "arms", list, "groups", json_array(), "history",
-	    history_to_json(experiment_history(e), buckets));
+	    "expired", (json_int_t)t->expired, "arms", bind_whole(list, rc), "groups", json_array(),
+	    "history", history_to_json(experiment_history(e), buckets));
 }

@@ -131,47 +131,62 @@ static bool media_fits(enum media takes, const char *type)
 	       (takes == MEDIA_PATCH && media_is(type, "application/merge-patch+json"));
 }
 
-/* Does one element of an Accept header let this type through? q=0 does not. */
-static bool range_accepts(const char *range, size_t n, const char *type)
+/* How closely one element of an Accept header names the type: 3 itself, 2 its kind, 1 anything, 0 not
+ * at all. */
+static int range_closeness(const char *range, size_t n, const char *type)
 {
 	size_t len = strcspn(range, ";, \t"), slash = strcspn(type, "/");
-	const char *q = memchr(range, ';', n);
 
 	len = len < n ? len : n;
-	if (q && (size_t)(q - range) < n) {
-		const char *zero = strstr(q, "q=0");
-
-		if (zero && (size_t)(zero - range) < n &&
-		    strcspn(zero + 3, "123456789") >= strcspn(zero + 3, ",")) {
-			return false;
-		}
-	}
 	if (len == 3 && strncmp(range, "*/*", 3) == 0) {
-		return true;
+		return 1;
 	}
 	if (len == slash + 2 && strncasecmp(range, type, slash + 1) == 0 &&
 	    range[slash + 1] == '*') {
-		return true;
+		return 2;
 	}
-	return len == strlen(type) && strncasecmp(range, type, len) == 0;
+	return len == strlen(type) && strncasecmp(range, type, len) == 0 ? 3 : 0;
 }
 
+/* q=0, q=0.0 ... */
+static bool range_is_zero(const char *range, size_t n)
+{
+	const char *q = memchr(range, ';', n), *end = range + n;
+
+	for (; q && q < end; q = memchr(q + 1, ';', (size_t)(end - q - 1))) {
+		const char *p = q + 1 + strspn(q + 1, " \t");
+
+		if ((*p == 'q' || *p == 'Q') && p[1] == '=' && p[2] == '0') {
+			p += 3 + strspn(p + 3, ".0");
+			return p >= end || strchr(" \t;,", *p);
+		}
+	}
+	return false;
+}
+
+/* The closest element decides. */
 static bool accepts(const char *accept, const char *type)
 {
-	while (accept && *accept) {
+	int closest = 0;
+	bool taken = false;
+
+	if (!accept || !accept[strspn(accept, ", \t")]) {
+		return true;
+	}
+	while (*accept) {
 		size_t n;
+		int closeness;
 
 		accept += strspn(accept, ", \t");
 		n = strcspn(accept, ",");
-		if (n && range_accepts(accept, n, type)) {
-			return true;
+		closeness = range_closeness(accept, n, type);
+		if (closeness > closest) {
+			closest = closeness;
+			taken = !range_is_zero(accept, n);
 		}
 		accept += n;
-		if (!*accept) {
-			return false;
-		}
 	}
-	return true;
+	return taken;
 }
 
 static int check_media(struct api_call *c, const struct route *r)

@@ -27,12 +27,17 @@ static const char *state_of(const struct pending *p)
 					    : "open";
 }
 
+static void put_state(const struct pending *p, struct buf *out)
+{
+	buf_printf(out, ",\"state\":\"%s\"", state_of(p));
+}
+
 /* The stored answer and the decision's state, the object still open. */
 static void put_decision(const struct experiment *e, const struct event *ev,
     const struct cache_entry *d, struct buf *out)
 {
 	decision_write(e, ev, out);
-	buf_printf(out, ",\"state\":\"%s\"", state_of(&d->pending));
+	put_state(&d->pending, out);
 }
 
 static int send(struct api_call *c, struct buf *out)
@@ -47,6 +52,7 @@ struct history_walk {
 	const struct experiment *e;
 	struct buf *out;
 	size_t n;
+	struct pending pending; /* after the events so far */
 };
 
 static int put_bytes(const char *p, size_t n, void *arg)
@@ -61,6 +67,7 @@ static int add_event(void *arg, const struct event *ev)
 	json_t *o = event_to_json(walk->e, ev);
 	int rc = o ? 0 : RC_MEMORY;
 
+	pending_apply(&walk->pending, ev);
 	if (walk->n++) {
 		buf_put(walk->out, ",", 1);
 	}
@@ -90,13 +97,17 @@ int api_decision_get(struct api_call *c)
 	walk.e = engine_lock(it);
 	rc = event_decode(d->bytes, d->len, d->seq, &c->a->mem, &ev);
 	if (rc == 0) {
-		put_decision(walk.e, &ev, d, &out);
+		decision_write(walk.e, &ev, &out);
+		pending_start(&walk.pending, &ev.decision);
 	}
 	engine_unlock(it);
 	buf_printf(&out, ",\"events\":[");
 	api_wait(c, d->ticket);
 	rc = rc ? rc : engine_read_refs(g, it, d->seq, &c->a->mem, add_event, &walk, &c->err);
-	buf_printf(&out, "]}");
+	buf_printf(&out, "]");
+	/* What is told must agree, and be on disk; only a very long list is cut off. */
+	put_state(walk.n < ENGINE_REFS_MAX ? &walk.pending : &d->pending, &out);
+	buf_printf(&out, "}");
 	rc = rc ? rc : send(c, &out);
 	engine_release(g, d);
 	buf_release(&out);

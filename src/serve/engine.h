@@ -131,6 +131,7 @@ int engine_change(
 int engine_read(struct engine *g, struct engine_item *it, uint64_t after, size_t limit,
     struct arena *mem, store_decoded_fn *fn, void *arg, struct errinfo *err);
 /* Events that refer to the decision, in order. */
+#define ENGINE_REFS_MAX 1000 /* events about one decision that are shown */
 int engine_read_refs(struct engine *g, struct engine_item *it, uint64_t decision_seq,
     struct arena *mem, store_decoded_fn *fn, void *arg, struct errinfo *err);
 

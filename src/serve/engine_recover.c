@@ -216,6 +216,10 @@ static int recover_all(struct recovery *r, struct arena *mem)
 	for (uint32_t i = 1; rc == 0 && i < r->numbers; i++) {
 		if (r->names[i]) {
 			rc = recover_one(r, i, mem);
+			if (rc && r->err && !r->err->pointer[0]) { /* the store knows numbers only */
+				snprintf(
+				    r->err->pointer, sizeof(r->err->pointer), "%s", r->names[i]);
+			}
 		}
 	}
 	return rc;

@@ -9,7 +9,6 @@
 #define WORK_MEMORY ((size_t)64 << 20)
 #define TOUCHED_FIRST 16
 #define LOAD_TRIES 8
-#define REFS_MAX 1000 /* events about one decision that are shown */
 
 void engine_work_init(struct engine_work *w, struct engine *g)
 {
@@ -424,7 +423,13 @@ int engine_change(
 	struct event ev;
 	int rc = experiment_change(w->e, s, at_us, &ev, err);
 
-	return rc ? rc : engine_record(w, &ev, NULL, err);
+	rc = rc ? rc : engine_record(w, &ev, NULL, err);
+	if (rc == 0 && experiment_totals(w->e)->open == 0) {
+		/* Nothing of the old window's is awaited: the walk need not wait for its end. */
+		w->it->expiry_seq = experiment_seq(w->e);
+		w->it->expiry_due_us = 0;
+	}
+	return rc;
 }
 
 /* ---- the log as it is on disk ---- */
@@ -437,7 +442,7 @@ int engine_read(struct engine *g, struct engine_item *it, uint64_t after, size_t
 }
 
 struct ref_walk {
-	uint64_t seqs[REFS_MAX];
+	uint64_t seqs[ENGINE_REFS_MAX];
 	size_t n;
 };
 
@@ -447,7 +452,7 @@ static int collect_ref(void *arg, int64_t key, uint64_t seq)
 
 	(void)key;
 	walk->seqs[walk->n++] = seq;
-	return walk->n == REFS_MAX;
+	return walk->n == ENGINE_REFS_MAX;
 }
 
 int engine_read_refs(struct engine *g, struct engine_item *it, uint64_t decision_seq,

@@ -255,6 +255,7 @@ int http_run(struct http *h, unsigned drain_ms)
 	until = clock_mono_us() + drain_ms * UINT64_C(1000);
 	while (atomic_load(&h->open) && clock_mono_us() < until) {
 		run_round(h);
+		http_conn_shut_idle(h); /* streams end only now */
 	}
 	stop_library(h);
 	return 0;

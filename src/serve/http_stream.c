@@ -35,6 +35,14 @@ static void wait_for_wake(struct http_conn *c)
 	MHD_suspend_connection(c->mhd);
 }
 
+/* What ends too early must not look like the end, so the connection breaks. The library's own
+ * END_WITH_ERROR would keep the descriptor open until all older connections have ended. */
+static ssize_t break_off(struct http_conn *c)
+{
+	shutdown(c->fd, SHUT_RDWR);
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
 static ssize_t give(void *cls, uint64_t pos, char *to, size_t max)
 {
 	struct http_streaming *st = cls;
@@ -52,7 +60,7 @@ static ssize_t give(void *cls, uint64_t pos, char *to, size_t max)
 		st->off = 0;
 		rc = c->gone ? RC_IO : st->s->next(st->s, &st->out);
 		if (rc < 0 || st->out.rc) {
-			return MHD_CONTENT_READER_END_WITH_ERROR;
+			return break_off(c);
 		}
 		left = st->out.len;
 		st->ended = rc == 0 || (rc == HTTP_STREAM_WAIT && c->http->draining);

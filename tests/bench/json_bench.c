@@ -10,6 +10,7 @@
 #include "policies/policies.h"
 #include "json/bind.h"
 #include "json/decision_json.h"
+#include "json/memory.h"
 #include "json/spec_json.h"
 
 static void need(int rc, const char *what)
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
 	struct arena mem;
 	struct experiment *e;
 
+	json_memory_init();
 	need(hash_init(), "hash");
 	arena_init(&mem, 1 << 20);
 	e = make_experiment(&mem);

@@ -175,7 +175,11 @@ class Daemon:
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "banditd"), "--listen", "127.0.0.1:0", "--state", state_dir,
              *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.stderr)
-        self.address = self.wait_listening()
+        try:
+            self.address = self.wait_listening()
+        except NotStarted:
+            self.stderr.close()
+            raise
 
     def wait_listening(self):
         until = time.monotonic() + START_S

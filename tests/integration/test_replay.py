@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 BUILD = os.environ.get("BUILDDIR", "build")
 BANDIT = os.path.join(BUILD, "bandit")
@@ -193,7 +194,10 @@ class Replay(unittest.TestCase):
         write_log(self.log)
         d = self.daemon()
         self.play(d, self.log, "uniform", "--rounds", "50")
-        lines = [json.loads(x) for x in bandit("export", self.state).splitlines()]
+        text = bandit("export", self.state)
+        with urllib.request.urlopen(d.url + "/v1/experiments/uniform/events?limit=1000") as reply:
+            self.assertEqual(reply.read().decode(), text)
+        lines = [json.loads(x) for x in text.splitlines()]
         self.assertEqual([x["seq"] for x in lines], list(range(1, 102)))
         self.assertEqual({x["experiment"] for x in lines}, {"uniform"})
         self.assertEqual(lines[1]["decision"], "demo-1")

@@ -83,71 +83,70 @@ START_TEST(a_policy_has_a_short_form)
 }
 END_TEST
 
+static const struct {
+	const char *body, *code, *pointer;
+} wrong[] = {
+    {"[]", "wrong_type", ""},
+    {"{}", "missing_field", "/policy"},
+    {"{'policy':1}", "wrong_type", "/policy"},
+    {"{'policy':{}}", "missing_field", "/policy/name"},
+    {"{'policy':{'name':'uniform','parms':{}}}", "unknown_field", "/policy/parms"},
+    {"{'policy':{'name':'epsilon_greedy','params':[]}}", "wrong_type", "/policy/params"},
+    {"{'policy':{'name':'epsilon_greedy','params':{'growth':1}}}", "unknown_field",
+	"/policy/params/growth"},
+    {"{'policy':{'name':'epsilon_greedy','params':{'a/b':1}}}", "unknown_field",
+	"/policy/params/a~1b"},
+    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':2}}}", "out_of_range",
+	"/policy/params/epsilon"},
+    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':'much'}}}", "wrong_type",
+	"/policy/params/epsilon"},
+    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':[]}}}", "wrong_type",
+	"/policy/params/epsilon"},
+    {"{'policy':'epsilon_greedy:epsilon=2'}", "out_of_range", "/policy/params/epsilon"},
+    {"{'policy':'uniform','arm':[]}", "unknown_field", "/arm"},
+    {"{'policy':'uniform','arms':'a'}", "wrong_type", "/arms"},
+    {"{'policy':'uniform','arms':['a',true]}", "wrong_type", "/arms/1"},
+    {"{'policy':'uniform','arms':['a','b c']}", "invalid_id", "/arms/1"},
+    {"{'policy':'uniform','arms':['a','a']}", "arm_exists", "/arms/1"},
+    {"{'policy':'uniform','arms':[10,'10']}", "arm_exists", "/arms/1"},
+    {"{'policy':'uniform','arms':[1e3,'1000']}", "arm_exists", "/arms/1"},
+    {"{'policy':'uniform','arms':[-0.0,0]}", "arm_exists", "/arms/1"},
+    {"{'policy':'uniform','arms':[1e30]}", "invalid_id", "/arms/0"},
+    {"{'policy':'uniform','arms':[9007199254740993]}", "out_of_range", "/arms/0"},
+    {"{'policy':'uniform','arms':[{'label':'x'}]}", "missing_field", "/arms/0/id"},
+    {"{'policy':'uniform','arms':[{'id':'a','x':1}]}", "unknown_field", "/arms/0/x"},
+    {"{'policy':'uniform','slots':0}", "out_of_range", "/slots"},
+    {"{'policy':'uniform','slots':1.5}", "wrong_type", "/slots"},
+    {"{'policy':'uniform','slots':2}", "out_of_range", "/slots"},
+    {"{'policy':'uniform','floor':1}", "out_of_range", "/floor"},
+    {"{'policy':'uniform','floor':-0.1}", "out_of_range", "/floor"},
+    {"{'policy':'uniform','seed':-1}", "out_of_range", "/seed"},
+    {"{'policy':'uniform','seed':1.5}", "wrong_type", "/seed"},
+    {"{'policy':'uniform','seed':9007199254740993}", "out_of_range", "/seed"},
+    {"{'policy':'uniform','context':['a','a b']}", "invalid_id", "/context/1"},
+    {"{'policy':'uniform','context':['a','b','a']}", "out_of_range", "/context/2"},
+    {"{'policy':'uniform','reward':{'lo':1}}", "out_of_range", "/reward/lo"},
+    {"{'policy':'uniform','reward':{'low':1}}", "unknown_field", "/reward/low"},
+    {"{'policy':'uniform','reward':{'goal':'max'}}", "out_of_range", "/reward/goal"},
+    {"{'policy':'uniform','reward':{'window':'1 day'}}", "out_of_range", "/reward/window"},
+    {"{'policy':'uniform','reward':{'window':'PT0S'}}", "out_of_range", "/reward/window"},
+    {"{'policy':'uniform','reward':{'window':60}}", "wrong_type", "/reward/window"},
+    {"{'policy':'uniform','reward':{'default':'1'}}", "wrong_type", "/reward/default"},
+    {"{'policy':'uniform','reward':{'default':1}}", "out_of_range", "/reward/default"},
+    {"{'policy':'uniform','reward':{'window':'PT1H','default':2}}", "out_of_range",
+	"/reward/default"},
+    {"{'policy':'uniform','reward':{'aggregate':'sum'}}", "out_of_range", "/reward/aggregate"},
+};
+
 START_TEST(what_is_wrong_is_named)
 {
-	static const struct {
-		const char *body, *code, *pointer;
-	} cases[] = {
-	    {"[]", "wrong_type", ""},
-	    {"{}", "missing_field", "/policy"},
-	    {"{'policy':1}", "wrong_type", "/policy"},
-	    {"{'policy':{}}", "missing_field", "/policy/name"},
-	    {"{'policy':{'name':'uniform','parms':{}}}", "unknown_field", "/policy/parms"},
-	    {"{'policy':{'name':'epsilon_greedy','params':[]}}", "wrong_type", "/policy/params"},
-	    {"{'policy':{'name':'epsilon_greedy','params':{'growth':1}}}", "unknown_field",
-		"/policy/params/growth"},
-	    {"{'policy':{'name':'epsilon_greedy','params':{'a/b':1}}}", "unknown_field",
-		"/policy/params/a~1b"},
-	    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':2}}}", "out_of_range",
-		"/policy/params/epsilon"},
-	    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':'much'}}}", "wrong_type",
-		"/policy/params/epsilon"},
-	    {"{'policy':{'name':'epsilon_greedy','params':{'epsilon':[]}}}", "wrong_type",
-		"/policy/params/epsilon"},
-	    {"{'policy':'epsilon_greedy:epsilon=2'}", "out_of_range", "/policy/params/epsilon"},
-	    {"{'policy':'uniform','arm':[]}", "unknown_field", "/arm"},
-	    {"{'policy':'uniform','arms':'a'}", "wrong_type", "/arms"},
-	    {"{'policy':'uniform','arms':['a',true]}", "wrong_type", "/arms/1"},
-	    {"{'policy':'uniform','arms':['a','b c']}", "invalid_id", "/arms/1"},
-	    {"{'policy':'uniform','arms':['a','a']}", "arm_exists", "/arms/1"},
-	    {"{'policy':'uniform','arms':[10,'10']}", "arm_exists", "/arms/1"},
-	    {"{'policy':'uniform','arms':[1e3,'1000']}", "arm_exists", "/arms/1"},
-	    {"{'policy':'uniform','arms':[-0.0,0]}", "arm_exists", "/arms/1"},
-	    {"{'policy':'uniform','arms':[1e30]}", "invalid_id", "/arms/0"},
-	    {"{'policy':'uniform','arms':[9007199254740993]}", "out_of_range", "/arms/0"},
-	    {"{'policy':'uniform','arms':[{'label':'x'}]}", "missing_field", "/arms/0/id"},
-	    {"{'policy':'uniform','arms':[{'id':'a','x':1}]}", "unknown_field", "/arms/0/x"},
-	    {"{'policy':'uniform','slots':0}", "out_of_range", "/slots"},
-	    {"{'policy':'uniform','slots':1.5}", "wrong_type", "/slots"},
-	    {"{'policy':'uniform','slots':2}", "out_of_range", "/slots"},
-	    {"{'policy':'uniform','floor':1}", "out_of_range", "/floor"},
-	    {"{'policy':'uniform','floor':-0.1}", "out_of_range", "/floor"},
-	    {"{'policy':'uniform','seed':-1}", "out_of_range", "/seed"},
-	    {"{'policy':'uniform','seed':1.5}", "wrong_type", "/seed"},
-	    {"{'policy':'uniform','seed':9007199254740993}", "out_of_range", "/seed"},
-	    {"{'policy':'uniform','context':['a','a b']}", "invalid_id", "/context/1"},
-	    {"{'policy':'uniform','context':['a','b','a']}", "out_of_range", "/context/2"},
-	    {"{'policy':'uniform','reward':{'lo':1}}", "out_of_range", "/reward/lo"},
-	    {"{'policy':'uniform','reward':{'low':1}}", "unknown_field", "/reward/low"},
-	    {"{'policy':'uniform','reward':{'goal':'max'}}", "out_of_range", "/reward/goal"},
-	    {"{'policy':'uniform','reward':{'window':'1 day'}}", "out_of_range", "/reward/window"},
-	    {"{'policy':'uniform','reward':{'window':'PT0S'}}", "out_of_range", "/reward/window"},
-	    {"{'policy':'uniform','reward':{'window':60}}", "wrong_type", "/reward/window"},
-	    {"{'policy':'uniform','reward':{'default':'1'}}", "wrong_type", "/reward/default"},
-	    {"{'policy':'uniform','reward':{'default':1}}", "out_of_range", "/reward/default"},
-	    {"{'policy':'uniform','reward':{'window':'PT1H','default':2}}", "out_of_range",
-		"/reward/default"},
-	    {"{'policy':'uniform','reward':{'aggregate':'sum'}}", "out_of_range",
-		"/reward/aggregate"},
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct errinfo err = {.rc = 0};
 		struct arena mem;
 
 		arena_init(&mem, 1 << 20);
-		ck_assert_msg(!experiment_of(cases[i].body, &mem, &err), "%s", cases[i].body);
-		assert_error(cases[i].body, &err, cases[i].code, cases[i].pointer);
+		ck_assert_msg(!experiment_of(wrong[i].body, &mem, &err), "%s", wrong[i].body);
+		assert_error(wrong[i].body, &err, wrong[i].code, wrong[i].pointer);
 		arena_release(&mem);
 	}
 }

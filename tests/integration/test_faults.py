@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong around the daemon: a full disk, damaged files, two daemons on one state, options
+that do not exist."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+from client import BUILD, Daemon, NotStarted
+
+EXIT_USAGE, EXIT_STATE = 2, 3
+UNIFORM = {"policy": "uniform", "arms": ["a", "b"]}
+PATH = "/v1/experiments/f"
+MIB = 1 << 20
+HEAL_S = 5
+
+
+class FaultTest(unittest.TestCase):
+    def setUp(self):
+        self.state = tempfile.mkdtemp(prefix="banditd-faults-")
+        self.addCleanup(shutil.rmtree, self.state)
+
+    def fill(self, *options, decisions=20, kill=False):
+        """A state with some events; its daemon has gone again."""
+        with Daemon(self.state, *options) as d:
+            c = d.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            for i in range(decisions):
+                self.assertEqual(c.post(PATH + "/decisions", {"id": f"d{i}"}).status, 201)
+            c.close()
+            if kill:
+                d.kill()
+            else:
+                self.assertEqual(d.stop(), 0)
+
+    def flip(self, table, where):
+        """Flips a bit in the middle of a stored body."""
+        db = sqlite3.connect(os.path.join(self.state, "state.db"))
+        body = bytearray(db.execute(f"SELECT body FROM {table} WHERE {where}").fetchone()[0])
+        body[len(body) // 2] ^= 0x10
+        self.assertEqual(db.execute(f"UPDATE {table} SET body = ? WHERE {where}",
+                                    (bytes(body),)).rowcount, 1)
+        db.commit()
+        db.close()
+
+    def refused(self, *options):
+        with self.assertRaises(NotStarted) as caught:
+            Daemon(self.state, *options).__exit__()
+        return caught.exception
+
+
+class Damage(FaultTest):
+    def test_a_damaged_event_stops_the_start(self):
+        self.fill(kill=True)
+        self.flip("event", "experiment = 1 AND seq = 7")
+        why = self.refused()
+        self.assertEqual(why.code, EXIT_STATE, why.log)
+        self.assertRegex(why.log, r"where=f detail=\"experiment 1, event 7: ")
+        self.assertNotIn("msg=listening", why.log)
+
+    def test_a_damaged_list_of_experiments_stops_the_start(self):
+        self.fill()
+        self.flip("event", "experiment = 0 AND seq = 1")
+        why = self.refused()
+        self.assertEqual(why.code, EXIT_STATE, why.log)
+
+    def test_a_missing_event_stops_the_start(self):
+        self.fill(kill=True)
+        for where in ("experiment = 1 AND seq > 15", "experiment = 1 AND seq = 7"):
+            with self.subTest(where=where):
+                db = sqlite3.connect(os.path.join(self.state, "state.db"))
+                db.execute("DELETE FROM event WHERE " + where)
+                db.commit()
+                db.close()
+                why = self.refused()
+                self.assertEqual(why.code, EXIT_STATE, why.log)
+
+    def test_a_damaged_snapshot_is_ignored_with_one_line(self):
+        self.fill()
+        self.flip("snapshot", "experiment = 1 AND seq = 21")
+        with Daemon(self.state) as d:
+            c = d.client()
+            self.assertEqual(c.get(PATH + "/stats").body["decisions"], 20)
+            self.assertEqual(c.post(PATH + "/decisions", {"id": "d3"}).status, 200)
+            c.close()
+            self.assertEqual(d.stop(), 0)
+            warnings = [x for x in d.log().splitlines() if re.match(r"<[0-4]>", x)]
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertIn('msg="snapshot ignored" experiment=f seq=21', warnings[0])
+
+    def test_a_file_that_is_no_database(self):
+        with open(os.path.join(self.state, "state.db"), "wb") as f:
+            f.write(b"not a database, not even nearly" * 200)
+        self.assertEqual(self.refused().code, EXIT_STATE)
+
+    def test_a_newer_schema(self):
+        self.fill()
+        db = sqlite3.connect(os.path.join(self.state, "state.db"))
+        db.execute("PRAGMA user_version = 99")
+        db.close()
+        why = self.refused()
+        self.assertEqual(why.code, EXIT_STATE)
+        self.assertIn("newer", why.log)
+
+
+class Neighbours(FaultTest):
+    def test_a_second_daemon_is_refused(self):
+        with Daemon(self.state) as first:
+            why = self.refused()
+            self.assertEqual(why.code, 1, why.log)
+            self.assertIn("in use by another process", why.log)
+            self.assertIn(str(first.process.pid), why.log)
+            c = first.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            c.close()
+            first.kill()
+        with Daemon(self.state) as d:  # a kill leaves no lock behind
+            self.assertEqual(d.stop(), 0)
+
+    def test_an_address_in_use(self):
+        with Daemon(self.state) as first, tempfile.TemporaryDirectory() as other:
+            r = subprocess.run([os.path.join(BUILD, "banditd"), "--listen", first.address,
+                                "--state", other], stderr=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(r.returncode, 1, r.stderr)
+            self.assertIn("in use", r.stderr)
+
+
+class Options(unittest.TestCase):
+    def run_daemon(self, *options, **environment):
+        return subprocess.run([os.path.join(BUILD, "banditd"), *options], text=True, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**os.environ, **environment})
+
+    def test_what_is_refused_as_usage(self):
+        for options in (["--nope"], ["--listen"], ["extra"], ["--connections", "x"],
+                        ["--connections", "0"], ["--durability", "sometimes"],
+                        ["--durability", "interval:0"], ["--log-level", "loud"],
+                        ["--listen", "0.0.0.0:1"], ["--config", "/nonexistent/file"]):
+            with self.subTest(options=options):
+                r = self.run_daemon(*options)
+                self.assertEqual(r.returncode, EXIT_USAGE, r.stderr)
+                self.assertNotEqual(r.stderr, "")
+        self.assertEqual(self.run_daemon(BANDITD_CONNECTIONS="x").returncode, EXIT_USAGE)
+
+    def test_a_file_is_read_strictly(self):
+        for text, good in (("connections = 5\n", True), ("connections = 5\nnope = 1\n", False),
+                           ("connections = 5\nconnections = 6\n", False),
+                           ("[a]\nconnections = 5\n", False), ("connections\n", False)):
+            with self.subTest(text=text), tempfile.NamedTemporaryFile("w") as f:
+                f.write(text)
+                f.flush()
+                r = self.run_daemon("--config", f.name, "--check-config")
+                self.assertEqual(r.returncode, 0 if good else EXIT_USAGE, r.stderr)
+                if not good:
+                    self.assertRegex(r.stderr, re.escape(f.name) + r":\d+: ")
+
+    def test_what_only_tells(self):
+        for option in ("--help", "--version", "--print-config", "--check-config"):
+            r = self.run_daemon(option)
+            self.assertEqual((r.returncode, r.stderr), (0, ""))
+        self.assertIn("connections = 7", self.run_daemon("--print-config", "--connections", "7",
+                                                         BANDITD_CONNECTIONS="6").stdout)
+
+
+class FullDisk(FaultTest):
+    FLOOR = 4 * MIB
+    SIZE = 16 * MIB
+
+    def setUp(self):
+        super().setUp()
+        r = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE}", "none", self.state],
+                           stderr=subprocess.PIPE, text=True) if os.geteuid() == 0 else None
+        if r is None or r.returncode:
+            self.skipTest("no tmpfs may be mounted here")
+        self.addCleanup(subprocess.run, ["umount", self.state], check=True)
+
+    def wait(self, what):
+        until = time.monotonic() + HEAL_S
+        while not what():
+            self.assertLess(time.monotonic(), until, "it did not come about")
+            time.sleep(0.05)
+
+    def test_full_and_freed(self):
+        ballast = os.path.join(self.state, "ballast")
+        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
+            c = d.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            first = c.post(PATH + "/decisions", {"id": "d1"})
+            self.assertEqual(first.status, 201)
+            free = shutil.disk_usage(self.state).free
+            with open(ballast, "wb") as f:
+                f.write(b"\0" * (free - self.FLOOR + MIB))
+            self.wait(lambda: c.get("/readyz").status == 503)
+            self.check_full(c, first)
+            # Between floor and twice the floor it stays shut.
+            os.truncate(ballast, os.path.getsize(ballast) - 2 * MIB)
+            time.sleep(1.5)
+            self.assertEqual(c.get("/readyz").status, 503)
+            os.unlink(ballast)
+            self.wait(lambda: c.get("/readyz").status == 200)
+            self.assertEqual(c.post(PATH + "/decisions", {"id": "d2"}).status, 201)
+            self.assertEqual(c.post(PATH + "/rewards", {"decision": "d1", "reward": 1}).status, 202)
+            c.close()
+            self.assertEqual(d.stop(), 0)
+        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
+            c = d.client()
+            self.assertEqual(c.get(PATH + "/stats").body["decisions"], 2)
+            c.close()
+
+    def check_full(self, c, first):
+        ready = c.get("/readyz")
+        self.assertEqual(ready.body["checks"], {"store": True, "disk": False, "serving": True})
+        for r in (c.post(PATH + "/decisions", {}), c.put("/v1/experiments/g", UNIFORM),
+                  c.post(PATH + "/rewards", {"decision": "d1", "reward": 1}),
+                  c.patch(PATH, {"floor": 0.5}), c.post(PATH + "/arms", ["z"])):
+            self.assertEqual((r.status, r.body["code"], r.headers["retry-after"]),
+                             (503, "storage_full", "1"))
+        batch = c.post(PATH + "/decisions", [{}, {"id": "d1"}])
+        self.assertEqual([o["http"] for o in batch.body], [503, 200])
+        self.assertEqual(c.post(PATH + "/decisions", {"id": "d1"}).raw, first.raw)
+        self.assertEqual(c.get(PATH + "/stats").body["decisions"], 1)
+        self.assertEqual(len(c.events("f")), 2)
+        self.assertEqual(c.get("/healthz").status, 200)
+
+    def test_writing_on_to_the_floor_loses_nothing(self):
+        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
+            c = d.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            answered, n, status = set(), 0, 200
+            while status == 200 and n < 200000:
+                batch = [{"id": f"d{n + i}", "context": {"text": "x" * 200}} for i in range(500)]
+                answer = c.post(PATH + "/decisions", batch).body
+                answered |= {o["id"] for o in answer if o["http"] == 201}
+                status = 200 if all(o["http"] == 201 for o in answer) else 503
+                n += len(batch)
+            self.assertEqual(status, 503)
+            c.close()
+            d.kill()
+        with Daemon(self.state, "--disk-floor", "0") as d:
+            c = d.client()
+            ids = [e["decision"] for e in c.events("f") if e["kind"] == "decision"]
+            self.assertEqual(len(ids), len(set(ids)))
+            self.assertLessEqual(answered, set(ids))
+            c.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
