@@ -26,7 +26,8 @@ enum arm_state { ARM_ACTIVE, ARM_PAUSED, ARM_RETIRED };
 
 enum policy_flag {
 	POLICY_CONTEXTUAL = 1,    /* reads x */
-	POLICY_DETERMINISTIC = 2, /* propensities are 0 or 1, unless all arms wait for rewards or the experiment has a floor */
+	POLICY_DETERMINISTIC = 2, /* propensities are 0 or 1, unless all arms wait for rewards or
+				     the experiment has a floor */
 };
 
 /* Fixed for the life of a state. */
@@ -86,6 +87,7 @@ struct policy_ops {
 	size_t (*bound)(const void *params, size_t slots, size_t dim);
 	int (*create)(const struct policy_env *env, void **ret_state);
 	void (*destroy)(void *state); /* NULL is fine */
+	uint32_t (*slots)(const void *state); /* how many arms were ever added */
 	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY: as before.
 	 */
 	int (*reserve)(void *state, size_t slots);
