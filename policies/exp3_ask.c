@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "core/pmf.h"
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 static double mix_of(const struct exp3 *e, size_t n)
 {

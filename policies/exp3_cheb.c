@@ -3,7 +3,7 @@
  * the polynomial through them. */
 #include <math.h>
 
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 /* cos and sin of 0 <= x <= pi/8 by their series; libm's differ from machine to machine. */
 static void small_angle(double x, double *ret_cos, double *ret_sin)

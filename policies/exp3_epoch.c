@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "core/maxtree.h"
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 #define FIXED_STEP 16 /* words a decision when the rate follows K */
 #define FILL_MAX 1024 /* arms a decision: what bounds the time that one takes */
@@ -48,7 +48,6 @@ static uint64_t next_edge(const struct exp3 *e, uint64_t edge)
 	return to_batch(e, next > (double)edge ? (uint64_t)next : edge + 1);
 }
 
-/* The rates that serve the decisions edge + 1 ... *ret_end. */
 void exp3_plan(const struct exp3 *e, uint64_t edge, struct exp3_side *ret, uint64_t *ret_end)
 {
 	const struct exp3_params *p = e->params;

@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "core/maxtree.h"
 #include "core/sumtree.h"
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 /* Bounds of top (max R - shift): above, an exponential overflows; so far below its peak, what was
  * subtracted has left its rounding errors (2^-104 of the peak) in the sums. */

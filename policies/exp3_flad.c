@@ -13,7 +13,7 @@
  * lowest rate, the normaliser by interpolation. Some arms make up the whole: then O(arms asked). */
 #include <math.h>
 
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 #include "policies/policies.h"
 
 enum schedule { SCHEDULE_EPOCH, SCHEDULE_PAPER };

@@ -4,7 +4,7 @@
 
 #include "core/maxtree.h"
 #include "core/sumtree.h"
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 #define SLOT_BYTES_MIN 9 /* state, R */
 #define WAIT_BYTES_MIN 18

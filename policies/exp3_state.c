@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/slots.h"
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 
 #define EXACT_MAX 64 /* slots up to which no more memory is taken than they need */
 

@@ -5,10 +5,10 @@
 
 #include "base/hash.h"
 #include "fuzz.h"
-#include "policies/policies.h"
 #include "json/bind.h"
 #include "json/event_json.h"
 #include "json/memory.h"
+#include "policies/policies.h"
 
 #define MEM_MAX ((size_t)16 << 20)
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_EXP3_RIG_H
 #define TESTS_UNIT_EXP3_RIG_H
 
-#include "policies/exp3_impl.h"
+#include "policies/exp3_fast.h"
 #include "policies/policies.h"
 
 #define EXP3_ARMS_MAX 2048

@@ -153,11 +153,16 @@ static void go_on_alike(struct play *p, int steps)
 	play_free(q);
 }
 
-static void check_saves(const struct policy_ops *ops, const char *settings, uint32_t arms)
+/* Returns how often the weights of the next epoch were half built when it was saved. */
+static int check_saves(const struct policy_ops *ops, const char *settings, uint32_t arms)
 {
 	struct play *p = play_new(ops, settings, arms);
+	const struct exp3_fast *f;
+	int half = 0;
 
 	for (int i = 0; i < 60; i++) {
+		f = p->state->fast;
+		half += f && f->next.arms && f->cursor < exp3_words(p->nslots);
 		go_on_alike(p, 97);
 		if (i == 30) {
 			play_add(p, 5);
@@ -165,12 +170,15 @@ static void check_saves(const struct policy_ops *ops, const char *settings, uint
 		}
 	}
 	play_free(p);
+	return half;
 }
 
 START_TEST(a_state_saved_anywhere_goes_on_bit_for_bit)
 {
 	check_saves(&exp3_flad_ops, "schedule=epoch", 300);
 	check_saves(&exp3_flad_ops, "schedule=paper", 300);
+	ck_assert_int_gt(check_saves(&exp3_flad_ops, "schedule=epoch growth=1.01", 300), 0);
+	ck_assert_int_gt(check_saves(&exp3_flad_ops, "schedule=paper accept_floor=0.99", 300), 0);
 	check_saves(&exp3_flad_ops, "schedule=paper batch=10", 300);
 	check_saves(&exp3_flad_ops, "schedule=epoch batch=10 batch_estimator=flad", 300);
 	check_saves(&exp3_flad_ops, "schedule=epoch reward_beta=0.5", 20);
