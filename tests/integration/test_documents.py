@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Documents tell what the programs tell."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from client import BUILD, SOURCE
+
+
+def read(*path):
+    with open(os.path.join(SOURCE, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+def said_by(*command):
+    return subprocess.run([os.path.join(BUILD, command[0]), *command[1:]], check=True,
+                          stdout=subprocess.PIPE, text=True, timeout=30).stdout
+
+
+def policies():
+    return set(re.findall(r"&(\w+)_ops,", read("policies", "table.c")))
+
+
+class Documents(unittest.TestCase):
+    def test_the_manual_has_the_options_of_the_daemon(self):
+        told = set(re.findall(r"--([a-z-]+)", said_by("banditd", "--help")))
+        page = set(re.findall(r"^\.It Fl Fl ([a-z-]+)", read("doc", "banditd.8"), re.M))
+        self.assertEqual(told, page)
+
+    def test_the_manual_has_the_commands_of_the_tool(self):
+        told = set(re.findall(r"^  ([a-z-]+) ", said_by("bandit", "help"), re.M))
+        page = set(re.findall(r"^\.Ss bandit ([a-z-]+)", read("doc", "bandit.1"), re.M))
+        self.assertEqual(told, page)
+
+    def test_every_policy_has_its_section(self):
+        sections = set(re.findall(r"^## (\w+)$", read("doc", "policies.md"), re.M))
+        self.assertEqual(policies(), sections)
+
+    def test_every_policy_has_its_row_in_the_readme(self):
+        table = read("README.md").split("## Policies")[1].split("\n## ")[0]
+        rows = re.findall(r"^\| (`.*?) \|", table, re.M)
+        self.assertEqual(policies(), set(re.findall(r"`(\w+)`", " ".join(rows))))
+
+    def test_every_link_leads_somewhere(self):
+        for page in ["README.md", "HACKING.md"] + [
+                os.path.join("doc", f) for f in os.listdir(os.path.join(SOURCE, "doc"))
+                if f.endswith(".md")]:
+            for target in re.findall(r"\]\(([^)#:]+)\)", read(page)):
+                place = os.path.normpath(os.path.join(SOURCE, os.path.dirname(page), target))
+                self.assertTrue(os.path.exists(place), f"{page} links to {target}")
+
+    def test_every_limit_is_where_the_page_says(self):
+        page = read("doc", "limits.md")
+        found = re.findall(r"`([A-Z_]{4,})`, `([a-z_/]+\.[ch])`", page)
+        self.assertGreater(len(found), 20)
+        for name, path in found:
+            self.assertRegex(read("src", path), rf"#define {name}\b", f"{name} in {path}")
+
+    def test_every_setting_and_code_of_the_limits_exists(self):
+        page = read("doc", "limits.md")
+        settings = {line.split(" = ")[0] for line in
+                    said_by("banditd", "--print-config").splitlines()}
+        codes = set(re.findall(r'^\t\{"(\w+)", \d{3}', read("src", "serve", "problem.c"), re.M))
+        words = set(re.findall(r"`([a-z]+_[a-z_]+)`", page))
+        self.assertEqual(set(), words - settings - codes)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
