@@ -26,7 +26,8 @@ enum arm_state { ARM_ACTIVE, ARM_PAUSED, ARM_RETIRED };
 
 enum policy_flag {
 	POLICY_CONTEXTUAL = 1,    /* reads x */
-	POLICY_DETERMINISTIC = 2, /* propensities are 0 or 1, unless all arms wait for rewards or the experiment has a floor */
+	POLICY_DETERMINISTIC = 2, /* propensities are 0 or 1, unless all arms wait for rewards or
+				     the experiment has a floor */
 };
 
 /* Fixed for the life of a state. */
