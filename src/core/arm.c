@@ -254,6 +254,10 @@ int arms_load(struct arms *a, struct rd *in)
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = load_one(a, in);
 	}
+	if (rc == 0 && n) { /* what follows in the snapshot was room for names too */
+		rc = grow((void **)&a->names, a->names_len, 1);
+		a->names_cap = rc ? a->names_cap : a->names_len;
+	}
 	return rc == RC_LIMIT ? RC_CORRUPT : rc;
 }
 

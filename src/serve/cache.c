@@ -8,7 +8,6 @@
 #include "base/hash.h"
 
 #define HASH_NONFATAL_OOM 1
-#define HASH_BKT_CAPACITY_THRESH 2 /* short chains: each link is a cache miss */
 #include <uthash.h>
 #include <utlist.h>
 
@@ -189,7 +188,7 @@ static struct cache_links *links_new(
 }
 
 /* False when a table could not grow; then it is in neither. */
-static bool attach(struct cache *c, struct cache_links *l)
+static bool attach(struct cache *c, struct cache_links *l, bool from_log)
 {
 	unsigned hash = seq_hash(c, &l->seq_key);
 
@@ -205,7 +204,13 @@ static bool attach(struct cache *c, struct cache_links *l)
 			return false;
 		}
 	}
-	DL_APPEND(c->oldest, l);
+	/* What came back from the log for one answer goes first, so that a walk through old decisions
+	 * does not put out the new ones. */
+	if (from_log) {
+		DL_PREPEND(c->oldest, l);
+	} else {
+		DL_APPEND(c->oldest, l);
+	}
 	c->bytes += l->size;
 	return true;
 }
@@ -232,7 +237,7 @@ int cache_add(struct cache *c, const struct cache_entry *what, const char *name,
 		rc = RC_BUSY;
 	} else {
 		make_room(c, l->size, durable);
-		rc = attach(c, l) ? 0 : RC_MEMORY;
+		rc = attach(c, l, seen != CACHE_NEW) ? 0 : RC_MEMORY;
 		*ret = rc ? *ret : pin(l);
 	}
 	pthread_mutex_unlock(&c->lock);

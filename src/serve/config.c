@@ -30,7 +30,7 @@ const struct param_desc config_table[] = {
 	TEXT(durability, "commit", "commit: an answer means on disk; interval:MS: at most MS later"),
 	CHOICE(log_level, levels, 3, "the least urgent lines written"),
 	CHOICE(log_format, formats, 0, "form of the log lines"),
-	INT(decision_cache, MIB, 64 * GIB, 64 * MIB, "bytes of recent decisions held in memory"),
+	INT(decision_cache, MIB, 64 * GIB, 128 * MIB, "bytes of recent decisions held in memory"),
 	INT(queue, 16 * MIB, GIB, 16 * MIB, "bytes of events that may wait for the disk"),
 	INT(disk_floor, 0, 1024 * GIB, 64 * MIB, "free bytes below which nothing is written"),
 	INT(experiments, 1, 10000000, 1000000, "most experiments"),

@@ -107,7 +107,7 @@ def rewards(bench, server):
 def decisions(bench):
     with both(bench) as (d, e):
         ours, theirs = bench.by_turns(lambda: speed(bench, d), lambda: speed(bench, e))
-    return [Row("decisions, 64 connections", ours, "1/s", theirs)]
+    return [Row("decisions, 64 connections", ours, "1/s", theirs, 0.7)]
 
 
 @case("single decisions, more connections against 64")
@@ -115,7 +115,7 @@ def connections(bench):
     counts = (64, 127, 128, 129, 256, 512)
     with daemon(bench) as d:
         got = bench.by_turns(*[lambda n=n: speed(bench, d, connections=n) for n in counts])
-    return [Row(f"decisions, {n} connections", v, "1/s", got[0])
+    return [Row(f"decisions, {n} connections", v, "1/s", got[0], 0.8)
             for n, v in zip(counts[1:], got[1:])]
 
 
@@ -123,7 +123,7 @@ def connections(bench):
 def single_rewards(bench):
     with both(bench) as (d, e):
         ours, theirs = bench.by_turns(lambda: rewards(bench, d), lambda: rewards(bench, e))
-    return [Row("rewards, 64 connections", ours, "1/s", theirs)]
+    return [Row("rewards, 64 connections", ours, "1/s", theirs, 0.7)]
 
 
 @case("decisions in batches of 100 against single ones")
@@ -132,7 +132,7 @@ def batches(bench):
         many, single = bench.by_turns(
             lambda: 100 * speed(bench, d, "decide_batch", connections=16),
             lambda: speed(bench, d))
-    return [Row("decisions in batches of 100", many, "1/s", single)]
+    return [Row("decisions in batches of 100", many, "1/s", single, 5)]
 
 
 @case("p99 at half of what the echo can do")
@@ -146,4 +146,4 @@ def offered(bench):
     with both(bench) as (d, e):
         half = int(speed(bench, e) / 2)
         ours, theirs = bench.by_turns(lambda: p99(d, half), lambda: p99(e, half))
-    return [Row(f"p99 at {half:,}/s", ours, "ms", theirs)]
+    return [Row(f"p99 at {half:,}/s", ours, "ms", theirs, 3, True)]
