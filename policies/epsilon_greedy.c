@@ -177,6 +177,11 @@ static int reserve_means(struct epsilon_greedy *g, size_t slots)
 	return 0;
 }
 
+static uint32_t greedy_slots(const void *state)
+{
+	return ((const struct epsilon_greedy *)state)->slots;
+}
+
 static int greedy_reserve(void *state, size_t slots)
 {
 	struct epsilon_greedy *g = state;
@@ -329,6 +334,7 @@ const struct policy_ops epsilon_greedy_ops = {
     .bound = greedy_bound,
     .create = greedy_create,
     .destroy = greedy_destroy,
+    .slots = greedy_slots,
     .reserve = greedy_reserve,
     .arm_add = greedy_arm_add,
     .arm_set = greedy_arm_set,

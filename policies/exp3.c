@@ -103,6 +103,7 @@ const struct policy_ops exp3_ops = {
     .params = fixed_params,
     .params_size = sizeof(struct exp3_params),
     .check = exp3_check,
+    .slots = exp3_slots,
     .bound = fixed_bound,
     .create = fixed_create,
     .destroy = exp3_destroy,

@@ -122,6 +122,7 @@ const struct policy_ops exp3_flad_ops = {
     .params = flad_params,
     .params_size = sizeof(struct exp3_params),
     .check = exp3_check,
+    .slots = exp3_slots,
     .bound = flad_bound,
     .create = flad_create,
     .destroy = exp3_destroy,

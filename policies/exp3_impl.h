@@ -133,6 +133,7 @@ void exp3_pulled(void *state, const struct pull *p);
 void exp3_update(void *state, const struct outcome *o);
 
 /* exp3_save.c */
+uint32_t exp3_slots(const void *state);
 void exp3_serialise(const void *state, struct buf *out);
 int exp3_deserialise(
     const struct exp3_kind *kind, const struct policy_env *env, struct rd *in, void **ret_state);

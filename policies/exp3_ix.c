@@ -84,6 +84,7 @@ const struct policy_ops exp3_ix_ops = {
     .params = ix_params,
     .params_size = sizeof(struct exp3_params),
     .check = exp3_check,
+    .slots = exp3_slots,
     .bound = ix_bound,
     .create = ix_create,
     .destroy = exp3_destroy,

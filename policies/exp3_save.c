@@ -52,6 +52,11 @@ static void save_wait(const struct exp3 *e, struct buf *out)
 	}
 }
 
+uint32_t exp3_slots(const void *state)
+{
+	return ((const struct exp3 *)state)->slots;
+}
+
 void exp3_serialise(const void *state, struct buf *out)
 {
 	const struct exp3 *e = state;

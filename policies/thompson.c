@@ -127,6 +127,11 @@ static void thompson_destroy(void *state)
 	}
 }
 
+static uint32_t thompson_slots(const void *state)
+{
+	return ((const struct thompson *)state)->slots;
+}
+
 static int thompson_reserve(void *state, size_t slots)
 {
 	struct thompson *t = state;
@@ -251,6 +256,7 @@ const struct policy_ops thompson_ops = {
     .bound = thompson_bound,
     .create = thompson_create,
     .destroy = thompson_destroy,
+    .slots = thompson_slots,
     .reserve = thompson_reserve,
     .arm_add = thompson_arm_add,
     .arm_set = thompson_arm_set,

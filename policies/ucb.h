@@ -70,6 +70,7 @@ double ucb_prob(const void *state, const struct ask *ask, uint32_t slot);
 void ucb_pulled(void *state, const struct pull *p);
 void ucb_lost(void *state, const struct pull *p);
 void ucb_update(void *state, const struct outcome *o);
+uint32_t ucb_slots(const void *state);
 void ucb_serialise(const void *state, struct buf *out);
 void ucb_describe(const void *state, uint32_t slot, struct arm_view *ret);
 
@@ -87,6 +88,7 @@ void ucb_describe(const void *state, uint32_t slot, struct arm_view *ret);
 	.pulled = ucb_pulled, \
 	.lost = ucb_lost, \
 	.update = ucb_update, \
+	.slots = ucb_slots, \
 	.serialise = ucb_serialise, \
 	.describe = ucb_describe
 

@@ -4,6 +4,11 @@
 
 #define ARM_BYTES_MIN 3 /* state, n, o */
 
+uint32_t ucb_slots(const void *state)
+{
+	return ((const struct ucb *)state)->slots;
+}
+
 void ucb_serialise(const void *state, struct buf *out)
 {
 	const struct ucb *u = state;

@@ -23,6 +23,11 @@ static int uniform_create(const struct policy_env *env, void **ret_state)
 	return *ret_state ? 0 : RC_MEMORY;
 }
 
+static uint32_t uniform_slots(const void *state)
+{
+	return ((const struct uniform *)state)->slots;
+}
+
 static int uniform_reserve(void *state, size_t slots)
 {
 	(void)state, (void)slots;
@@ -82,6 +87,7 @@ const struct policy_ops uniform_ops = {
     .bound = uniform_bound,
     .create = uniform_create,
     .destroy = free,
+    .slots = uniform_slots,
     .reserve = uniform_reserve,
     .arm_add = uniform_arm_add,
     .arm_set = uniform_arm_set,

@@ -245,7 +245,7 @@ static int load_state(struct rd *in, struct experiment *e)
 		return RC_VERSION; /* a snapshot is a cache: the log knows better */
 	}
 	rc = e->ops->deserialise(&env, in, &e->state);
-	if (rc == 0 && rd_left(in)) {
+	if (rc == 0 && (rd_left(in) || e->ops->slots(e->state) != e->arms.n)) {
 		rc = RC_CORRUPT;
 	}
 	return rc ? rc : e->ops->reserve(e->state, e->arms.cap);

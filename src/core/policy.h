@@ -86,7 +86,8 @@ struct policy_ops {
 	/* Most bytes a state with so many slots ever takes. */
 	size_t (*bound)(const void *params, size_t slots, size_t dim);
 	int (*create)(const struct policy_env *env, void **ret_state);
-	void (*destroy)(void *state); /* NULL is fine */
+	void (*destroy)(void *state);         /* NULL is fine */
+	uint32_t (*slots)(const void *state); /* how many arms were ever added */
 	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY: as before.
 	 */
 	int (*reserve)(void *state, size_t slots);

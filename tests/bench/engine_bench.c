@@ -27,10 +27,7 @@ static void die(const char *what, int rc, const struct errinfo *err)
 	exit(1);
 }
 
-static double seconds_since(uint64_t start_us)
-{
-	return (double)(clock_mono_us() - start_us) / 1e6;
-}
+#define SECONDS_SINCE(start_us) ((double)(clock_mono_us() - (start_us)) / 1e6)
 
 static double resident_bytes(void)
 {
@@ -199,7 +196,7 @@ static void fold_memory(const struct buf *log, const size_t *at)
 		arena_reset(&mem);
 	}
 	printf("{\"case\":\"fold memory\",\"events_per_second\":%.0f}\n",
-	    FOLD_EVENTS / seconds_since(start_us));
+	    FOLD_EVENTS / SECONDS_SINCE(start_us));
 	experiment_free(e);
 	arena_release(&mem);
 	arena_release(&keep);
@@ -262,7 +259,7 @@ static void fold_sqlite(const char *dir)
 		die("read", rc, &err);
 	}
 	printf("{\"case\":\"fold sqlite\",\"events_per_second\":%.0f}\n",
-	    FOLD_EVENTS / seconds_since(start_us));
+	    FOLD_EVENTS / SECONDS_SINCE(start_us));
 	store_reader_close(r);
 	experiment_free(e);
 	arena_release(&mem);
@@ -421,7 +418,7 @@ static void bench_reopen(const char *dir)
 
 	printf("{\"case\":\"reopen experiments\",\"experiments\":%" PRIu64
 	       ",\"seconds\":%.3f,\"bytes\":%.0f}\n",
-	    rec.experiments, seconds_since(start_us),
+	    rec.experiments, SECONDS_SINCE(start_us),
 	    (resident_bytes() - before) / (double)rec.experiments);
 	engine_close(g);
 }
@@ -475,7 +472,7 @@ static void bench_open(const char *dir)
 	}
 	printf("{\"case\":\"open decisions\",\"decisions\":%d,\"per_second\":%.0f,"
 	       "\"growth_bytes_after_first_million\":%.0f}\n",
-	    OPEN_DECISIONS, OPEN_DECISIONS / seconds_since(start_us),
+	    OPEN_DECISIONS, OPEN_DECISIONS / SECONDS_SINCE(start_us),
 	    resident_bytes() - at_million);
 	engine_work_release(&w);
 	arena_release(&mem);
@@ -496,10 +493,9 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	if (argc == 3 && strncmp(argv[1], "policy:", 7) == 0) {
-		bench_policy(argv[1] + 7);
-		return 0;
+	if (argc != 3 || strncmp(argv[1], "policy:", 7) != 0) {
+		return 2;
 	}
-	fprintf(stderr, "usage: engine_bench fold|idle|reopen|open|policy:SPEC:ARMS:ROUNDS DIR\n");
-	return 2;
+	bench_policy(argv[1] + 7);
+	return 0;
 }
