@@ -411,8 +411,9 @@ START_TEST(a_missing_event_is_found)
 	struct log *l = make_log("uniform");
 	uint64_t seq = find(l, EVENT_ARM, 0, 1);
 
+	free(l->entry[seq - 1].bytes);
 	memmove(l->entry + seq - 1, l->entry + seq, (l->n - seq) * sizeof(*l->entry));
-	l->n--;
+	l->entry[--l->n] = (struct entry){.bytes = NULL};
 	/* Everything after it has moved up by one. */
 	assert_diverges(l, seq, "");
 }
