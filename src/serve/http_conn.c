@@ -53,6 +53,11 @@ static struct MHD_Response *build(struct http_conn *c, struct http_response *rs,
 {
 	struct MHD_Response *r;
 
+	if (rs->stream && strcmp(c->rq.method, "HEAD") == 0) {
+		/* The library would still send the end of a chunked body. */
+		rs->stream->free(rs->stream);
+		rs->stream = NULL;
+	}
 	if (rs->stream) {
 		free(rs->body);
 		r = http_stream_reply(c, rs->stream);

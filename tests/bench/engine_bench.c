@@ -26,7 +26,6 @@ static void die(const char *what, int rc, const struct errinfo *err)
 	fprintf(stderr, "engine_bench: %s: %s %s\n", what, err_name(rc), err ? err->text : "");
 	exit(1);
 }
-
 #define SECONDS_SINCE(start_us) ((double)(clock_mono_us() - (start_us)) / 1e6)
 
 static double resident_bytes(void)

@@ -413,7 +413,7 @@ START_TEST(a_missing_event_is_found)
 
 	free(l->entry[seq - 1].bytes);
 	memmove(l->entry + seq - 1, l->entry + seq, (l->n - seq) * sizeof(*l->entry));
-	l->entry[--l->n] = (struct entry){.bytes = NULL};
+	l->entry[--l->n].bytes = NULL;
 	/* Everything after it has moved up by one. */
 	assert_diverges(l, seq, "");
 }
