@@ -204,8 +204,8 @@ static bool attach(struct cache *c, struct cache_links *l, bool from_log)
 			return false;
 		}
 	}
-	/* What came back from the log for one answer goes first, so that a walk through old decisions
-	 * does not put out the new ones. */
+	/* What came back from the log for one answer goes first, so that a walk through old
+	 * decisions does not put out the new ones. */
 	if (from_log) {
 		DL_PREPEND(c->oldest, l);
 	} else {
