@@ -140,10 +140,12 @@ def offered(bench):
     def p99(server, rate):
         result = check(http_load.at_rate(server.url("decisions"), rate, 64, bench.seconds,
                                          build=bench.build))
-        if result["rps"] < 0.95 * rate:
-            raise http_load.LoadError(f"only {result['rps']} of {rate} requests a second")
+        reached.append(result["rps"] / rate)  # latency counts from when a request was due
         return result["p99_ms"]
+
+    reached = []
     with both(bench) as (d, e):
         half = int(speed(bench, e) / 2)
         ours, theirs = bench.by_turns(lambda: p99(d, half), lambda: p99(e, half))
-    return [Row(f"p99 at {half:,}/s", ours, "ms", theirs, 3, True)]
+    return [Row(f"p99 at {half:,}/s", ours, "ms", theirs, 3, True,
+                f"{min(reached):.0%} of the rate reached")]
