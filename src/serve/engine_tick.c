@@ -128,6 +128,7 @@ static bool expiry_is_due(struct engine_item *it, uint64_t at_us, uint64_t *ret_
 	pthread_mutex_lock(&it->lock);
 	if (!experiment_has_windows(it->e) || experiment_totals(it->e)->open == 0) {
 		it->expiry_seq = experiment_seq(it->e);
+		it->expiry_due_us = 0; /* it was of a decision that is closed */
 	}
 	due = !it->purged && it->expiry_seq < experiment_seq(it->e) && at_us >= it->expiry_due_us;
 	*ret_after = it->expiry_seq;
