@@ -20,12 +20,17 @@ struct policy_env experiment_env(const struct experiment *e)
 	};
 }
 
-/* Room for a label of this length; what stands there stays. */
+/* Room for a label of this length; what stands there stays, and does not move unless it grows: the
+ * new settings may borrow it. */
 static int reserve_label(struct experiment *e, const char *label)
 {
 	size_t need = strlen(label) + 1, have = e->label ? strlen(e->label) + 1 : 0;
-	char *grown = realloc(e->label, need > have ? need : have);
+	char *grown;
 
+	if (need <= have) {
+		return 0;
+	}
+	grown = realloc(e->label, need);
 	if (!grown) {
 		return RC_MEMORY;
 	}
