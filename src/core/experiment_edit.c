@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changes that an administrator asks for: arms and settings, again as events. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/experiment_impl.h"
@@ -45,6 +46,38 @@ static int check_new_arm(
 	return 0;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct spec_arm *x = *(const struct spec_arm *const *)a;
+	const struct spec_arm *y = *(const struct spec_arm *const *)b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static int check_all_differ(
+    const struct spec_arm *arms, size_t n, struct arena *mem, struct errinfo *err)
+{
+	const struct spec_arm **sorted = arena_array(mem, n, sizeof(const struct spec_arm *));
+	char pointer[32];
+
+	if (!sorted) {
+		return out_of_memory(err);
+	}
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = &arms[i];
+	}
+	qsort(sorted, n, sizeof(const struct spec_arm *), by_id);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0) {
+			snprintf(pointer, sizeof(pointer), "/%zu", (size_t)(sorted[i] - arms));
+			return err_set(err, RC_INVALID, "arm_exists", pointer,
+			    "arm %s is listed twice", sorted[i]->id);
+		}
+	}
+	return 0;
+}
+
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
     uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err)
 {
@@ -72,6 +105,10 @@ int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms,
 		    .slot = e->arms.n + (uint32_t)i,
 		    .id = arms[i].id,
 		    .label = arms[i].label};
+	}
+	rc = check_all_differ(arms, n, mem, err);
+	if (rc) {
+		return rc;
 	}
 	start(e, EVENT_ARM, at_us, ret_ev);
 	ret_ev->arm = (struct event_arm){.changes = c, .n = n};
