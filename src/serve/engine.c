@@ -125,7 +125,8 @@ struct engine_item *engine_next_ref(struct engine *g, uint32_t after)
 	struct engine_item *it = NULL;
 
 	pthread_rwlock_rdlock(&g->registry);
-	for (uint32_t i = after + 1; i < g->numbers && !it; i++) {
+	/* Numbers of experiments that are all purged may have no entry. */
+	for (uint32_t i = after + 1; i < g->numbers && i < g->numbers_cap && !it; i++) {
 		it = g->by_number[i];
 	}
 	if (it) {
@@ -335,10 +336,15 @@ int engine_purge(
 		rc = store_reserve(g->store, group.bytes.len);
 	}
 	if (rc == 0) {
+		uint64_t ticket;
+
 		g->registry_seq++;
-		store_append(g->store, &group, group.bytes.len);
-		/* Should the erasure find no room, recovery finishes it. */
-		rc = store_erase(g->store, it->number, ret_ticket);
+		*ret_ticket = store_append(g->store, &group, group.bytes.len);
+		/* It is gone from here on: should the erasure find no room, the next start erases.
+		 */
+		if (store_erase(g->store, it->number, &ticket) == 0) {
+			*ret_ticket = ticket;
+		}
 	}
 	if (rc == 0) {
 		engine_lock(it);

@@ -99,6 +99,10 @@ int engine_seek_decision(struct engine *g, struct engine_item *it, const char *i
 			return rc == RC_NOT_FOUND ? 0 : rc;
 		}
 		c = cache_find(g->cache, it->number, seq);
+		if (c && c->kind != CACHE_DECISION) { /* a made id with a reward's number */
+			cache_unpin(g->cache, c);
+			return 0;
+		}
 	}
 	if (!c) {
 		rc = engine_load_decision(g, g->reader, it->number, seq, &g->seek_mem, &c, err);
