@@ -334,6 +334,13 @@ static bool is_unshown(const struct pending *p)
 	return (p->flags & PENDING_DEFERRED) && !(p->flags & PENDING_ACTIVATED);
 }
 
+/* Its window has closed and what was held, or the default, is about to be learnt: a reward that
+ * comes now fares as one that comes just after. */
+static bool is_closing(const struct experiment *e, const struct pending *p)
+{
+	return pending_is_open(p) && !is_unshown(p) && (p->rewards || e->settings.has_fallback);
+}
+
 /* What becomes of a reward, by the rules of the experiment: status, flags and value in f. */
 static void judge_reward(const struct experiment *e, const struct event *d, const struct pending *p,
     double clipped, bool late, struct event_feedback *f)
@@ -346,7 +353,8 @@ static void judge_reward(const struct experiment *e, const struct event *d, cons
 		f->status = FEEDBACK_RECORDED;
 	} else if (late && e->settings.late == LATE_DROP) {
 		f->status = FEEDBACK_LATE;
-	} else if (late && (e->settings.late == LATE_RECORD || p->flags & PENDING_LEARNT)) {
+	} else if (late && (e->settings.late == LATE_RECORD || p->flags & PENDING_LEARNT ||
+			       is_closing(e, p))) {
 		f->status = FEEDBACK_RECORDED;
 	} else if (late) {
 		learn_now(f, p, clipped);

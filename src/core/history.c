@@ -22,10 +22,9 @@ static uint64_t index_of(const struct history *h, uint64_t at_us)
 	return at_us > h->start_us ? (at_us - h->start_us) / h->width_us : 0;
 }
 
-int history_reserve(struct history *h, uint64_t at_us)
+static int reserve(struct history *h, uint32_t need)
 {
-	uint64_t i = index_of(h, at_us);
-	uint32_t need = i < HISTORY_MAX ? (uint32_t)i + 1 : HISTORY_MAX, cap = h->cap ? h->cap : 4;
+	uint32_t cap = h->cap ? h->cap : 4;
 	struct history_bucket *bucket;
 
 	if (need <= h->cap) {
@@ -41,6 +40,13 @@ int history_reserve(struct history *h, uint64_t at_us)
 	h->bucket = bucket;
 	h->cap = cap;
 	return 0;
+}
+
+int history_reserve(struct history *h, uint64_t at_us)
+{
+	uint64_t i = index_of(h, at_us);
+
+	return reserve(h, i < HISTORY_MAX ? (uint32_t)i + 1 : HISTORY_MAX);
 }
 
 static void merge_neighbours(struct history *h)
@@ -123,7 +129,7 @@ int history_load(struct history *h, struct rd *in)
 	}
 	history_init(h, start_us);
 	h->width_us = width_us;
-	if (n && history_reserve(h, start_us + (n - 1) * width_us)) {
+	if (n && reserve(h, (uint32_t)n)) {
 		return RC_MEMORY;
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -122,7 +122,11 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 	it->snapshot_seq = s->seq;
 	it->expiry_seq = s->cursor;
 	r->out->snapshots++;
-	return engine_register(g, it);
+	rc = engine_register(g, it);
+	if (rc) {
+		engine_item_unref(it);
+	}
+	return rc;
 }
 
 static void bad_snapshot(void *arg, uint32_t experiment, uint64_t seq)
@@ -186,6 +190,10 @@ static int recover_one(struct recovery *r, uint32_t number, struct arena *mem)
 		if (rc == 0) {
 			r->e = NULL;
 			rc = engine_register(g, it);
+			if (rc) {
+				engine_item_unref(it);
+				it = NULL;
+			}
 		}
 	}
 	if (rc) {

@@ -185,7 +185,9 @@ struct engine_item *rig_item(struct engine_rig *r, const char *name)
 	struct engine_item *it;
 
 	r->err = (struct errinfo){.rc = 0};
-	ck_assert_int_eq(engine_find(r->g, name, &it, &r->err), 0);
+	if (engine_find(r->g, name, &it, &r->err)) { /* an assertion that holds allocates as well */
+		ck_abort_msg("%s", r->err.text);
+	}
 	return it;
 }
 
@@ -219,9 +221,10 @@ static void copy_event(struct engine_rig *r, const struct event *ev, struct answ
 	a->seq = ev->seq;
 	if (ev->kind) {
 		event_encode(ev, &bytes);
-		ck_assert_int_eq(bytes.rc, 0);
-		memcpy(a->bytes, bytes.data, bytes.len);
-		a->len = bytes.len;
+		if (bytes.rc == 0) { /* no memory: a fault that a test made */
+			memcpy(a->bytes, bytes.data, bytes.len);
+			a->len = bytes.len;
+		}
 	}
 	if (ev->kind == EVENT_DECISION) {
 		a->slot = ev->decision.picks[0].slot;

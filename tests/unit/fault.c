@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 
 static _Atomic int64_t left; /* allocations until the one that fails */
-static _Atomic bool happened;
+static _Atomic bool happened, paused;
 
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t each);
@@ -21,9 +21,14 @@ bool fault_malloc_happened(void)
 	return atomic_load(&happened);
 }
 
+void fault_malloc_pause(bool pause)
+{
+	atomic_store(&paused, pause);
+}
+
 static bool fails(void)
 {
-	if (atomic_load(&left) <= 0 || atomic_fetch_sub(&left, 1) != 1) {
+	if (atomic_load(&paused) || atomic_load(&left) <= 0 || atomic_fetch_sub(&left, 1) != 1) {
 		return false;
 	}
 	atomic_store(&happened, true);

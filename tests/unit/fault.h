@@ -10,7 +10,8 @@
 
 /* The n-th allocation from now on fails, and no other; 0: none will. */
 void fault_malloc(uint64_t n);
-bool fault_malloc_happened(void); /* since then */
+bool fault_malloc_happened(void);    /* since then */
+void fault_malloc_pause(bool pause); /* meanwhile none fails and none is counted */
 
 /* For what makes the faults: never fail by them, are not counted. */
 void *__real_malloc(size_t n);
