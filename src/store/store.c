@@ -135,7 +135,7 @@ fail:
 /* Called with the lock. */
 static void wake(struct store *s)
 {
-	bool held = s->corked && !s->stop && !s->waiters && s->fill->used <= s->o.queue_bytes / 4;
+	bool held = store_is_corked(s) && !s->stop && !s->waiters;
 
 	if (s->sleeping && !held) {
 		s->sleeping = false;

@@ -63,8 +63,8 @@ void store_unreserve(struct store *s, size_t bytes);
 /* Cannot fail: takes a reservation of `reserved` bytes >= what the group holds (RC_LIMIT is a bug
  * of the caller and asserted). Returns the ticket: tickets grow by one per group. */
 uint64_t store_append(struct store *s, const struct store_group *g, size_t reserved);
-/* Between the two no commit begins unless the queue fills up: what is appended in one round of an
- * event loop shares one. One thread. */
+/* Between the two no commit begins before some dozens of events are there: what is appended in one
+ * round of an event loop shares one or a few. One thread. */
 void store_cork(struct store *s);
 void store_uncork(struct store *s);
 /* Queues a snapshot of events up to seq, all of which were appended before: it is written after

@@ -259,7 +259,7 @@ static uint64_t next_turn_us(const struct store *s, uint64_t last_us)
 	    (has_work(s) && (s->waiters || s->nerasures || s->fill->used > s->o.queue_bytes / 4))) {
 		return 0;
 	}
-	if (s->corked && !s->waiters) {
+	if (store_is_corked(s) && !s->waiters) {
 		return last_us + TICK_US;
 	}
 	return last_us + (has_work(s) ? s->o.interval_ms * UINT64_C(1000) : TICK_US);

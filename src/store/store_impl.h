@@ -47,6 +47,15 @@ struct store {
 	_Atomic bool failed, full;
 };
 
+/* A corked store commits all the same once so much is there: the next part of the round gathers
+ * while the disk writes, or both would wait for each other in turn. */
+#define CORK_EVENTS 32
+
+static inline bool store_is_corked(const struct store *s)
+{
+	return s->corked && s->fill->events < CORK_EVENTS && s->fill->used <= s->o.queue_bytes / 4;
+}
+
 struct store_reader {
 	const struct store_ops *ops;
 	void *db;
