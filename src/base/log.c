@@ -31,9 +31,11 @@ void log_setup(enum log_level most, enum log_format format)
 	form = format;
 }
 
+#define LINE_END 2 /* a brace and the newline */
+
 static void add(struct line *l, const char *s, size_t n)
 {
-	size_t room = sizeof(l->text) - 2 - l->len; /* a quote or brace, and the newline */
+	size_t room = sizeof(l->text) - LINE_END - l->len;
 
 	n = n < room ? n : room;
 	memcpy(l->text + l->len, s, n);
@@ -45,22 +47,28 @@ static void add_str(struct line *l, const char *s)
 	add(l, s, strlen(s));
 }
 
+static bool fits(const struct line *l, size_t n)
+{
+	return l->len + n + LINE_END <= sizeof(l->text);
+}
+
+/* Whole characters as far as they fit, and always both quotes. */
 static void add_escaped(struct line *l, const char *s)
 {
 	add_str(l, "\"");
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
-		char hex[8];
+		char text[8] = {*s};
 
 		if (c < 0x20 || c == 0x7f) {
-			snprintf(hex, sizeof(hex), form == LOG_JSON ? "\\u%04x" : "\\x%02x", c);
-			add_str(l, hex);
-		} else {
-			if (c == '"' || c == '\\') {
-				add_str(l, "\\");
-			}
-			add(l, s, 1);
+			snprintf(text, sizeof(text), form == LOG_JSON ? "\\u%04x" : "\\x%02x", c);
+		} else if (c == '"' || c == '\\') {
+			snprintf(text, sizeof(text), "\\%c", c);
 		}
+		if (!fits(l, strlen(text) + 1)) {
+			break;
+		}
+		add_str(l, text);
 	}
 	add_str(l, "\"");
 }
@@ -82,6 +90,9 @@ static bool is_plain(const char *s)
 
 static void add_pair(struct line *l, const char *key, const char *value)
 {
+	if (!fits(l, strlen(key) + sizeof(",\"\":\"\""))) {
+		return; /* half a pair is none */
+	}
 	if (form == LOG_JSON) {
 		add_str(l, l->len > 1 ? ",\"" : "\"");
 		add_str(l, key);
