@@ -148,26 +148,26 @@ void ucb_pulled(void *state, const struct pull *p)
 {
 	struct ucb *u = state;
 
-	ucb_fast_leave(u, p->slot);
-	u->arm[p->slot].n++;
+	ucb_fast_leave(u, p->picks[0].slot);
+	u->arm[p->picks[0].slot].n++;
 	u->issued++;
 	u->t++;
-	ucb_fast_enter(u, p->slot);
+	ucb_fast_enter(u, p->picks[0].slot);
 	ucb_fast_settle(u);
 }
 
 void ucb_lost(void *state, const struct pull *p)
 {
 	struct ucb *u = state;
-	struct ucb_arm *a = &u->arm[p->slot];
+	struct ucb_arm *a = &u->arm[p->picks[0].slot];
 
 	if (a->n <= a->o + ucb_probes(u)) {
 		return; /* no decision is open: no log of ours says this */
 	}
-	ucb_fast_leave(u, p->slot);
+	ucb_fast_leave(u, p->picks[0].slot);
 	a->n--;
 	u->issued--;
-	ucb_fast_enter(u, p->slot);
+	ucb_fast_enter(u, p->picks[0].slot);
 	ucb_fast_settle(u);
 }
 

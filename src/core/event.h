@@ -27,11 +27,6 @@ enum event_kind {
 };
 extern const char *const event_kind_names[EVENT_KINDS]; /* "create", ...; [0] is NULL */
 
-struct pick {
-	uint32_t slot;
-	double propensity; /* of the distribution it was drawn from, floor included */
-};
-
 enum decision_flag {
 	DECISION_DEFER = 1,      /* counts only once activated */
 	DECISION_RESTRICTED = 2, /* slots are the eligible arms; else all active ones were */

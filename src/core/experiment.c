@@ -268,10 +268,9 @@ static int apply_decision(struct experiment *e, const struct event *ev)
 	e->arms.totals[pick->slot].decisions++;
 	history_decision(&e->history, ev->at_us);
 	if (e->ops->pulled) {
-		e->ops->pulled(e->state, &(struct pull){.seq = ev->seq,
-					     .slot = pick->slot,
-					     .propensity = pick->propensity,
-					     .x = d->x});
+		e->ops->pulled(e->state,
+		    &(struct pull){
+			.seq = ev->seq, .picks = d->picks, .npicks = d->npicks, .x = d->x});
 	}
 	return 0;
 }
@@ -334,10 +333,8 @@ static int apply_feedback(struct experiment *e, const struct event *ev)
 	if (learns) {
 		learn(e, ev);
 	} else if (lost && e->ops->lost) {
-		e->ops->lost(e->state, &(struct pull){.seq = f->ref,
-					   .slot = f->pick.slot,
-					   .propensity = f->pick.propensity,
-					   .x = f->x});
+		e->ops->lost(e->state,
+		    &(struct pull){.seq = f->ref, .picks = &f->pick, .npicks = 1, .x = f->x});
 	}
 	return 0;
 }

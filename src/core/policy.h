@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/param.h"
 #include "base/rng.h"
+#include "core/ask.h"
 
 enum arm_state { ARM_ACTIVE, ARM_PAUSED, ARM_RETIRED };
 
@@ -28,40 +29,14 @@ enum policy_flag {
 	POLICY_CONTEXTUAL = 1,    /* reads x */
 	POLICY_DETERMINISTIC = 2, /* propensities are 0 or 1, unless all arms wait for rewards or
 				     the experiment has a floor */
+	POLICY_SLATE = 4,         /* choose() answers with up to ask->k arms, each rewarded apart */
+	POLICY_FORECAST = 8,      /* choose() answers with a prediction, and learns from a label */
+	POLICY_FULL = 16,         /* learns from the rewards of all arms that could be drawn */
+	POLICY_SUBJECT = 32,      /* every decision names a subject */
+	POLICY_ARMLESS = 64,      /* works without arms */
 };
 
-/* Fixed for the life of a state. */
-struct policy_env {
-	const void *params; /* the struct that ops->params describes; kept valid by the caller */
-	size_t dim;         /* entries of x; 0 unless POLICY_CONTEXTUAL */
-	double lo, hi;      /* range of outcome.reward; lo < hi */
-};
-
-/* One question. Borrowed. */
-struct ask {
-	const uint32_t *slots; /* ascending, all active, n >= 1 */
-	size_t n;
-	bool all;        /* slots are exactly the active arms */
-	const double *x; /* dim entries, or NULL */
-};
-
-/* A decision as it enters the state. */
-struct pull {
-	uint64_t seq;
-	uint32_t slot;
-	double propensity;
-	const double *x;
-};
-
-/* Feedback on one arm of one decision. */
-struct outcome {
-	uint64_t ref;      /* seq of the decision */
-	uint32_t slot;     /* active or paused, never retired */
-	double reward;     /* in [lo, hi], larger is better: a cost comes negated, with its range */
-	double propensity; /* as recorded when it was drawn, in (0, 1] */
-	const double *x;
-	bool revived; /* late: the decision had been given up by lost(), and is counted again */
-};
+#define PLAN_AT_ONCE 2e6 /* basic steps: some milliseconds */
 
 /* What a policy shows of an arm; names are static, in the field's words. */
 #define ARM_VIEW_MAX 6
@@ -96,13 +71,45 @@ struct policy_ops {
 	/* changes; what is learnt of this and the other arms stays */
 	void (*arm_set)(void *state, uint32_t slot, enum arm_state to);
 
-	/* ret_pmf[i] is the probability of ask->slots[i]; sums to 1. O(arms of the ask). */
+	/* What flags say, when it depends on the parameters; optional. */
+	unsigned (*traits)(const void *params);
+	/* Entries of x, when it does not depend on the declared features alone; optional.
+	 * RC_INVALID. */
+	int (*dim)(const void *params, size_t nfeatures, size_t *ret, struct errinfo *err);
+	/* Memory for `groups` groups in all, as reserve(); optional, for those who read groups. */
+	int (*reserve_groups)(void *state, size_t groups);
+	/* Memory for one more decision of this subject, as reserve(); optional. */
+	int (*reserve_subject)(void *state, const char *subject);
+
+	/* A policy has either pmf() or choose().
+	 * ret_pmf[i] is the probability of ask->slots[i]; sums to 1. O(arms of the ask). */
 	int (*pmf)(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf);
 	/* Optional, both or neither, for many arms; called only when ask->all. draw() is equal in
 	 * distribution to drawing from pmf(); prob() is pmf()'s entry of one slot. Sublinear. */
 	int (*draw)(const void *state, const struct ask *ask, struct rng *rng, uint32_t *ret_slot,
 	    double *ret_propensity);
 	double (*prob)(const void *state, const struct ask *ask, uint32_t slot);
+	/* With pmf(), optional: after the draw, writes what the update will need beside the
+	 * propensity. pmf is that of the policy, without floor. */
+	void (*note)(const void *state, const struct ask *ask, const double *pmf, size_t i,
+	    struct buf *memo);
+	/* Instead of pmf(), for what is not one arm from a distribution over all. RC_INVALID with
+	 * err set when the question cannot be answered (a missing subject, say). */
+	int (*choose)(const void *state, const struct ask *ask, struct rng *rng, struct choice *ret,
+	    struct errinfo *err);
+
+	/* Work that is too long for a decision; optional, all five or none. When plan_due(), the
+	 * engine makes an event that begins a plan (plan_begin: changes), and computes
+	 * plan_make(plan_input()), a function of bytes, at once if plan_cost() is below
+	 * PLAN_AT_ONCE, else in another thread; a later event brings the result (plan_apply:
+	 * changes; RC_CORRUPT, nothing changed). Decisions meanwhile use the old plan. Between
+	 * begin and apply plan_due() is false. */
+	bool (*plan_due)(const void *state, const struct ask *ask);
+	double (*plan_cost)(const void *state); /* about: basic steps */
+	void (*plan_input)(const void *state, struct buf *out);
+	int (*plan_make)(struct rd *in, struct buf *out); /* RC_MEMORY, RC_CORRUPT */
+	void (*plan_begin)(void *state, uint64_t seq);
+	int (*plan_apply)(void *state, struct rd *in);
 
 	void (*pulled)(
 	    void *state, const struct pull *p); /* changes; optional: a decision was made */

@@ -14,6 +14,15 @@
 
 #define ENV_ARMS_MAX 65536
 
+/* What a play brings with it; borrowed from the environment until the next play. */
+struct env_ask {
+	const double *x;
+	size_t dim;
+	const char *const *groups;
+	size_t ngroups;
+	const char *subject;
+};
+
 struct env_ops {
 	const char *name, *summary;
 	/* Reads spec, also from several threads at once. RC_INVALID with the pointer, RC_MEMORY. */
@@ -24,7 +33,13 @@ struct env_ops {
 	/* Play t (1, 2, ...) of this arm: the reward, and in *ret_mean what was to be expected of
 	 * it. Takes equally many draws from rng whatever the arm, so that policies meet the same
 	 * luck. */
+	/* Optional: comes before the play t. */
+	void (*ask)(void *env, uint64_t t, struct rng *rng, struct env_ask *ret);
 	double (*step)(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean);
+	/* Instead of step, for slates: arms ascending, maybe none; ret_rewards has one each. */
+	uint32_t (*slots)(const void *env);
+	void (*slate)(void *env, uint64_t t, const uint32_t *arms, size_t n, struct rng *rng,
+	    double *ret_rewards, double *ret_mean);
 	/* What the best policy of its class expects of plays 1..t in all: regret is counted against
 	 * it. */
 	double (*optimum)(const void *env, uint64_t t);

@@ -107,7 +107,8 @@ uint32_t play_draw(struct play *p, double *ret_propensity)
 
 void play_pulled(struct play *p, uint32_t slot, double propensity)
 {
-	p->ops->pulled(p->state, &(struct pull){.slot = slot, .propensity = propensity});
+	p->ops->pulled(
+	    p->state, &(struct pull){.picks = &(struct pick){slot, propensity}, .npicks = 1});
 }
 
 void play_reward(struct play *p, uint32_t slot, double propensity, double reward)

@@ -78,9 +78,10 @@ void rig_pmf(struct rig *r, uint64_t i)
 void rig_pulled(struct rig *r, uint32_t slot, double propensity)
 {
 	if (r->ops->pulled) {
-		r->ops->pulled(r->state,
-		    &(struct pull){
-			.seq = r->seq, .slot = slot, .propensity = propensity, .x = r->ask.x});
+		r->ops->pulled(r->state, &(struct pull){.seq = r->seq,
+					     .picks = &(struct pick){slot, propensity},
+					     .npicks = 1,
+					     .x = r->ask.x});
 	}
 }
 

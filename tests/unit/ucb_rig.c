@@ -100,12 +100,12 @@ uint32_t rig_choice(const struct rig *g, const struct ask *ask)
 
 void rig_pull(struct rig *g, uint32_t slot)
 {
-	g->ops->pulled(g->state, &(struct pull){.slot = slot, .propensity = 1});
+	g->ops->pulled(g->state, &(struct pull){.picks = &(struct pick){slot, 1}, .npicks = 1});
 }
 
 void rig_lose(struct rig *g, uint32_t slot)
 {
-	g->ops->lost(g->state, &(struct pull){.slot = slot, .propensity = 1});
+	g->ops->lost(g->state, &(struct pull){.picks = &(struct pick){slot, 1}, .npicks = 1});
 }
 
 void rig_learn(struct rig *g, uint32_t slot, double reward, bool revived)
