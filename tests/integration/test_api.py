@@ -660,6 +660,46 @@ class Decisions(ApiTest):
         self.assertEqual((s["voided"], s["open"], s["rewards"]), (1, 0, 0))
 
 
+class Slates(ApiTest):
+    def test_a_slate_is_rewarded_by_arm(self):
+        path = self.make(slots=2)
+        d = self.ok(self.c.post(path + "/decisions", {"id": "s1", "groups": ["g", "h", "g"]}), 201)
+        first, second = (a["arm"] for a in d["arms"])
+        self.assertEqual((d["arm"], len(d["arms"])), (first, 2))
+        self.assertNotEqual(first, second)
+        again = self.c.post(path + "/decisions", {"id": "s1", "groups": ["g", "h", "g"]})
+        self.assertEqual((again.status, self.ok(again)), (200, d))
+        url = path + "/rewards"
+        body = {"decision": "s1", "rewards": {second: 3}, "key": "k1"}
+        r = self.c.post(url, body)
+        self.assertEqual(self.ok(r, 202), {"decision": "s1", "status": "learnt", "clipped": True,
+                         "arms": [{"arm": second, "status": "learnt", "clipped": True}]})
+        again = self.c.post(url, body)
+        self.assertEqual((again.status, again.body), (200, r.body))
+        self.problem(self.c.post(url, {"decision": "s1", "reward": 1}), 422, "unsupported_feedback",
+                     "/reward")
+        self.problem(self.c.post(url, {"decision": "s1", "label": 1}), 422, "unsupported_feedback",
+                     "/label")
+        self.problem(self.c.post(url, {"decision": "s1", "rewards": {}}), 422, "out_of_range",
+                     "/rewards")
+        self.problem(self.c.post(url, {"decision": "s1", "rewards": {"zz": 1}}), 422,
+                     "unknown_arm", "/rewards/zz")
+        r = self.ok(self.c.post(url, {"decision": "s1", "rewards": {first: 0, second: 0}}), 202)
+        self.assertEqual([a["status"] for a in r["arms"]], ["learnt", "duplicate"])
+        self.assertEqual(self.ok(self.c.get(path + "/decisions/s1"))["state"], "learnt")
+        stats = self.ok(self.c.get(path + "/stats"))
+        self.assertEqual((stats["decisions"], stats["rewards"], stats["open"]), (1, 2, 0))
+        self.assertEqual([(g["group"], g["decisions"], g["rewards"]) for g in stats["groups"]],
+                         [("g", 1, 2), ("h", 1, 2)])
+        self.problem(self.c.post(path + "/decisions?include=pmf", {}), 422, "not_supported")
+        self.problem(self.c.post(path + "/decisions", {"defer": True}), 422, "not_supported",
+                     "/defer")
+        self.problem(self.c.get(path + "/plan"), 404, "no_plan")
+        self.c.post(path + "/decisions", {"id": "s2"})
+        self.ok(self.c.post(path + "/decisions/s2/void"))
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+
+
 class Rewards(ApiTest):
     def test_what_is_refused(self):
         path = self.make()
