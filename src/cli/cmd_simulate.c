@@ -241,9 +241,21 @@ static json_t *estimate_json(const struct sim_estimate *e)
 	return json_pack("{sf sf}", "mean", e->mean, "se", e->se);
 }
 
+static json_t *groups_json(const struct sim_result *r)
+{
+	json_t *groups = json_array();
+
+	for (size_t i = 0; i < r->ngroups; i++) {
+		json_array_append_new(groups, json_pack("{ss so}", "group", r->group[i].name,
+						  "regret", estimate_json(&r->group[i].regret)));
+	}
+	return groups;
+}
+
 static json_t *result_json(const struct given_policy *p, const struct sim_result *r)
 {
-	json_t *regret = estimate_json(&r->regret), *curve = json_array(), *arms = json_array();
+	json_t *ret, *regret = estimate_json(&r->regret), *curve = json_array(),
+		     *arms = json_array();
 	char id[12];
 
 	for (uint32_t i = 0; i < r->ncurve; i++) {
@@ -258,8 +270,12 @@ static json_t *result_json(const struct given_policy *p, const struct sim_result
 		snprintf(id, sizeof(id), "%" PRIu32, i);
 		json_array_append_new(arms, json_pack("{ss sf}", "arm", id, "share", r->share[i]));
 	}
-	return json_pack("{sO so so so}", "policy", p->json, "regret", regret, "reward",
+	ret = json_pack("{sO so so so}", "policy", p->json, "regret", regret, "reward",
 	    estimate_json(&r->reward), "arms", arms);
+	if (r->ngroups) {
+		json_object_set_new(ret, "groups", groups_json(r));
+	}
+	return ret;
 }
 
 static int print_json(const struct args *a, const struct sim_result *r)
@@ -322,6 +338,10 @@ static void print_table(const struct args *a, const struct sim_result *r)
 		for (uint32_t k = 0; k < r[i].ncurve && !a->plot; k++) {
 			printf("%40" PRIu64 " %12.2f %10.2f\n", r[i].at[k], r[i].curve[k].mean,
 			    r[i].curve[k].se);
+		}
+		for (size_t k = 0; k < r[i].ngroups; k++) {
+			printf("%40s %12.2f %10.2f\n", r[i].group[k].name,
+			    r[i].group[k].regret.mean, r[i].group[k].regret.se);
 		}
 	}
 }
