@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "eval/regress.h"
 #include "eval/sim_run.h"
 
 /* All runs of one sim_run(). What a run leaves stands in its own place, so that the sums over runs
@@ -210,6 +211,9 @@ int sim_run(const json_t *env, const struct sim_policy *policy, const struct sim
 	struct sim_result r = {.ncurve = opts->curve};
 	int rc = check(opts, err);
 
+	if (rc == 0 && regress_is(env)) {
+		return regress_run(env, policy, opts, ret, err);
+	}
 	if (rc == 0) {
 		rc = look_at(env, &r, err);
 	}

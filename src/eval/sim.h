@@ -43,6 +43,8 @@ struct sim_estimate {
 struct sim_group {
 	char *name;
 	struct sim_estimate regret;
+	struct sim_estimate base; /* of one that does not know of groups; regress.h */
+	bool has_base;
 };
 
 struct sim_result {
