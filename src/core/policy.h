@@ -86,7 +86,8 @@ struct policy_ops {
 	/* Memory for one more decision of this subject, as reserve(); optional. */
 	int (*reserve_subject)(void *state, const char *subject);
 
-	/* A policy has either pmf() or choose().
+	/* A policy has either pmf() or choose(), or both when some of its kinds forecast: these
+	 * have choose() called, the others pmf().
 	 * ret_pmf[i] is the probability of ask->slots[i]; sums to 1. O(arms of the ask). */
 	int (*pmf)(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf);
 	/* Optional, both or neither, for many arms; called only when ask->all. draw() is equal in
