@@ -700,6 +700,63 @@ class Slates(ApiTest):
         self.assertEqual(self.c.get(path + "/events").status, 200)
 
 
+class Groupwise(ApiTest):
+    """Forecasts, and rewards of all arms at once."""
+
+    def test_a_forecast_is_answered_with_its_label(self):
+        path = self.make(policy={"name": "groupwise", "params": {"kind": "regress"}}, arms=[],
+                         context=["one", "age"])
+        d = self.ok(self.c.post(path + "/decisions",
+                                {"id": "f1", "groups": ["young"], "context": [1, 0.5]}), 201)
+        self.assertEqual(d["prediction"], 0)
+        self.assertNotIn("arms", d)
+        url = path + "/rewards"
+        self.problem(self.c.post(url, {"decision": "f1", "reward": 1}), 422,
+                     "unsupported_feedback", "/reward")
+        self.problem(self.c.post(url, {"decision": "f1", "rewards": {"a": 1}}), 422,
+                     "unsupported_feedback", "/rewards")
+        self.assertEqual(self.ok(self.c.post(url, {"decision": "f1", "label": 0.75}), 202),
+                         {"decision": "f1", "status": "learnt"})
+        self.assertEqual(self.ok(self.c.post(url, {"decision": "f1", "label": 0.75}), 202),
+                         {"decision": "f1", "status": "duplicate"})
+        d = self.ok(self.c.post(path + "/decisions",
+                                {"groups": ["young"], "context": {"one": 1, "age": 0.5}}), 201)
+        self.assertGreater(d["prediction"], 0.3)
+        self.problem(self.c.post(path + "/decisions", {"groups": ["young"]}), 422,
+                     "missing_field", "/context")
+        self.problem(self.c.post(path + "/decisions", {"context": [1, 2], "eligible": ["a"]}), 422,
+                     "not_supported", "/eligible")
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+        self.assertEqual(self.c.get(path + "/decisions/f1").status, 200)
+
+    def test_experts_learn_from_all_rewards(self):
+        path = self.make(policy={"name": "groupwise", "params": {"kind": "experts"}})
+        url = path + "/rewards"
+        for i in range(40):
+            self.decide(path, id="e%d" % i, groups=["g"])
+            r = self.c.post(url, {"decision": "e%d" % i, "rewards": {"a": 0, "b": 1, "c": 0.5}})
+            self.assertEqual(self.ok(r, 202)["status"], "learnt")
+        d = self.ok(self.c.post(path + "/decisions?include=pmf", {"id": "e", "groups": ["g"]}), 201)
+        self.assertGreater(d["pmf"]["b"], 0.8)
+        self.problem(self.c.post(url, {"decision": "e", "rewards": {"a": 0, "b": 1}}), 422,
+                     "missing_field", "/rewards/c")
+        self.problem(self.c.post(url, {"decision": "e", "rewards": {"a": 0, "b": 1, "c": 1,
+                                                                    "z": 1}}), 422,
+                     "unknown_arm", "/rewards/z")
+        self.problem(self.c.post(url, {"decision": "e", "reward": 1}), 422,
+                     "unsupported_feedback", "/reward")
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+
+    def test_groups_are_counted(self):
+        path = self.make(policy={"name": "groupwise"})
+        for i in range(6):
+            d = self.decide(path, groups=["g", "even" if i % 2 == 0 else "odd"])
+            self.ok(self.c.post(path + "/rewards", {"decision": d["id"], "reward": 1}), 202)
+        groups = self.ok(self.c.get(path + "/stats"))["groups"]
+        self.assertEqual([(g["group"], g["decisions"], g["mean"]) for g in groups],
+                         [("g", 6, 1.0), ("even", 3, 1.0), ("odd", 3, 1.0)])
+
+
 class Rewards(ApiTest):
     def test_what_is_refused(self):
         path = self.make()
