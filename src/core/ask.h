@@ -60,6 +60,7 @@ struct pull {
 	const void *memo; /* what choose() or note() wrote */
 	size_t nmemo;
 	double prediction;
+	bool voided; /* in lost(): it never happened; else no reward came in time */
 };
 
 struct result {

@@ -57,6 +57,9 @@ struct policy_ops {
 	size_t params_size;
 	/* Checks what single bounds cannot; optional. Pointers are relative: "/reward_hi". */
 	int (*check)(const void *params, struct errinfo *err);
+	/* What is sound but seldom meant, of a new experiment with so many arms: a static text, or
+	 * NULL; optional. */
+	const char *(*warn)(const void *params, size_t arms);
 
 	/* Most bytes a state with so many slots ever takes. */
 	size_t (*bound)(const void *params, size_t slots, size_t dim);
