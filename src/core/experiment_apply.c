@@ -254,6 +254,7 @@ static void lose(struct experiment *e, const struct event *ev, const struct pick
 	if (e->ops->lost) {
 		e->ops->lost(e->state, &(struct pull){.seq = f->ref,
 					   .at_us = ev->at_us,
+					   .voided = ev->kind == EVENT_VOID,
 					   .picks = pick,
 					   .npicks = pick != NULL,
 					   .x = f->x,
