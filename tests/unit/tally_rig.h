@@ -86,7 +86,7 @@ static inline int tally_ask(struct tally_rig *r, const char *subject, const uint
     size_t n, struct tally_play *ret, struct errinfo *err)
 {
 	struct ask ask = {.slots = slots ? slots : r->slots,
-	    .n = n,
+	    .n = slots ? n : 0,
 	    .all = !slots,
 	    .k = 1,
 	    .seq = r->seq + 1,

@@ -345,6 +345,124 @@ START_TEST(settings_that_make_no_sense_are_refused_and_odd_ones_warned_of)
 }
 END_TEST
 
+/* Some life with subjects that come, go and are limited, arms that pause, rewards out of order. */
+static void live(struct tally_rig *r, struct rng *rng, int plays)
+{
+	struct tally_play recent[8] = {{.seq = 0}};
+
+	for (int i = 0; i < plays; i++) {
+		struct tally_play *p = &recent[rng_below(rng, 8)];
+		uint32_t some = (uint32_t)rng_below(rng, r->n);
+
+		if (p->seq && rng_below(rng, 10) > 0) {
+			tally_reward(r, p, rng_uniform(rng) * golden[p->pick.slot]);
+		} else if (p->seq) {
+			tally_lose(r, p, true);
+		}
+		r->at_us += rng_below(rng, 1000000);
+		if (tally_ask(r, name_of((int)rng_below(rng, 12)),
+			rng_below(rng, 9) == 0 && r->active[some] ? &some : NULL, 1, p,
+			NULL) != 0) {
+			p->seq = 0;
+		}
+		if (rng_below(rng, 50) == 0) {
+			tally_set_arm(r, 1, r->active[1] ? ARM_PAUSED : ARM_ACTIVE);
+		}
+	}
+}
+
+static int load(const struct tally_rig *r, const struct buf *saved, size_t n, void **ret)
+{
+	struct rd in;
+	int rc;
+
+	rd_init(&in, saved->data, n);
+	rc = tallying_ops.deserialise(&r->env, &in, ret);
+	if (rc == 0 && rd_left(&in)) {
+		tallying_ops.destroy(*ret);
+		return RC_CORRUPT;
+	}
+	return rc;
+}
+
+static void check_saving(struct tally_rig *r, struct rng *rng)
+{
+	struct buf saved, again;
+	unsigned char was;
+	void *state;
+	size_t at;
+
+	buf_init(&saved, 1u << 20);
+	buf_init(&again, 1u << 20);
+	tallying_ops.serialise(r->state, &saved);
+	for (size_t n = 0; n < saved.len; n++) {
+		ck_assert_int_ne(load(r, &saved, n, &state), 0);
+	}
+	for (int i = 0; i < 3000; i++) {
+		at = rng_below(rng, saved.len);
+		was = saved.data[at];
+		saved.data[at] = (unsigned char)(i ? rng_u64(rng) : was);
+		if (load(r, &saved, saved.len, &state) == 0) {
+			buf_reset(&again);
+			tallying_ops.serialise(state, &again);
+			if (again.len != saved.len ||
+			    memcmp(again.data, saved.data, saved.len) != 0) {
+				ck_abort_msg("takes what it cannot have written");
+			}
+			tallying_ops.destroy(state);
+		} else {
+			ck_assert_int_gt(i, 0);
+		}
+		saved.data[at] = was;
+	}
+	/* A loaded state goes on as the one it was saved from. */
+	ck_assert_int_eq(load(r, &saved, saved.len, &state), 0);
+	tallying_ops.destroy(r->state);
+	r->state = state;
+	buf_release(&saved);
+	buf_release(&again);
+}
+
+/* The same life twice, once through a save and a load. */
+static void live_through_a_load(int mode, int unit)
+{
+	struct tally_rig r[2];
+	struct buf saved[2];
+
+	for (int loads = 0; loads < 2; loads++) {
+		struct rng rng = rng_at(3, 1, RNG_TEST), damage = rng_at(4, 1, RNG_TEST);
+
+		tally_init(&r[loads], 2);
+		tally_set(&r[loads], "mode", mode);
+		tally_set(&r[loads], "unit", unit);
+		tally_set(&r[loads], "subjects_max", 8);
+		tally_set(&r[loads], "subject_ttl", 5);
+		tally_open(&r[loads], 3);
+		live(&r[loads], &rng, 500);
+		if (loads) {
+			check_saving(&r[loads], &damage);
+		}
+		live(&r[loads], &rng, 500);
+		buf_init(&saved[loads], 1u << 20);
+		tallying_ops.serialise(r[loads].state, &saved[loads]);
+	}
+	ck_assert_uint_eq(saved[0].len, saved[1].len);
+	ck_assert_mem_eq(saved[0].data, saved[1].data, saved[0].len);
+	for (int loads = 0; loads < 2; loads++) {
+		buf_release(&saved[loads]);
+		tally_close(&r[loads]);
+	}
+}
+
+START_TEST(every_mode_is_saved_and_loaded_and_goes_on_alike)
+{
+	live_through_a_load(TALLY_GLOBAL, TALLY_PLAY);
+	live_through_a_load(TALLY_ISOLATED, TALLY_PLAY);
+	live_through_a_load(TALLY_POOLED, TALLY_PLAY);
+	live_through_a_load(TALLY_POOLED, TALLY_SUBJECT);
+}
+END_TEST
+
 RUN("tallying", widths_are_as_in_the_reference, runs_go_as_in_the_reference,
     arms_come_and_go_at_run_time, a_void_decision_ends_its_run_and_a_silent_one_does_not,
     a_substitute_counts_for_nothing_and_breaks_the_block,
@@ -352,5 +470,5 @@ RUN("tallying", widths_are_as_in_the_reference, runs_go_as_in_the_reference,
     isolated_subjects_each_go_as_in_the_reference,
     pooled_subjects_keep_their_arm_and_share_what_is_learnt,
     a_sample_may_be_the_mean_of_one_subject, a_subject_unseen_for_long_is_forgotten,
-    subjects_are_limited_and_make_room_when_gone,
+    every_mode_is_saved_and_loaded_and_goes_on_alike, subjects_are_limited_and_make_room_when_gone,
     settings_that_make_no_sense_are_refused_and_odd_ones_warned_of)
