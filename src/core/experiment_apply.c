@@ -261,7 +261,8 @@ static void lose(struct experiment *e, const struct event *ev, const struct pick
 					   .ngroups = f->ngroups,
 					   .memo = f->memo,
 					   .nmemo = f->nmemo,
-					   .prediction = f->prediction});
+					   .prediction = f->prediction,
+					   .voided = ev->kind == EVENT_VOID});
 	}
 }
 
