@@ -111,6 +111,31 @@ START_TEST(regret_is_bounded_against_an_adversary)
 }
 END_TEST
 
+START_TEST(doubling_starts_anew_at_powers_of_two)
+{
+	static const uint32_t group[] = {0};
+	struct rig r;
+
+	rig_init(&r, GROUPWISE_ARMS, 0);
+	r.params.doubling = true;
+	rig_open(&r);
+	for (uint64_t t = 1; t <= 64; t++) {
+		rig_ask(&r, group, 1);
+		rig_reward(&r, 0, 1); /* its decision may begin an epoch, it then learns in it */
+		rig_ask(&r, group, 1);
+		if ((t & (t + 1)) == 0) {
+			r.ask.ngroups = 0;
+			rig_pull(&r);
+			ck_assert_double_eq(rig_state(&r)->group[0].cell[0], 0);
+			t++;
+		} else {
+			ck_assert_double_lt(r.pmf[0], r.pmf[1]);
+		}
+	}
+	rig_close(&r);
+}
+END_TEST
+
 /* How far P is from the inverse of lambda I + sum x x'. */
 static double drift_of(const double *p, const double *a, size_t dim)
 {
@@ -364,6 +389,7 @@ START_TEST(there_are_limits)
 END_TEST
 
 RUN("groupwise_state", total_weight_stays, groups_asleep_stay_as_they_are,
-    regret_is_bounded_against_an_adversary, the_inverse_does_not_drift,
-    a_label_that_is_no_number_changes_nothing, experts_find_the_best_arm_of_each_group,
-    every_kind_is_saved_and_loaded, states_are_golden, there_are_limits)
+    doubling_starts_anew_at_powers_of_two, regret_is_bounded_against_an_adversary,
+    the_inverse_does_not_drift, a_label_that_is_no_number_changes_nothing,
+    experts_find_the_best_arm_of_each_group, every_kind_is_saved_and_loaded, states_are_golden,
+    there_are_limits)
