@@ -260,7 +260,7 @@ static int look_up(const struct tallying *t, const struct ask *ask, struct memo 
 	oldest = subjects_oldest(t->subjects);
 	if (!record && subjects_count(t->subjects) >= (size_t)t->params->subjects_max &&
 	    !tally_gone(t, oldest, ask->at_us)) {
-		return err_set(err, RC_LIMIT, "too_many_subjects", "/subject",
+		return err_set(err, RC_LIMIT, "too_many", "/subject",
 		    "this experiment remembers its most subjects (subjects_max); subject_ttl lets "
 		    "it forget those not seen for long");
 	}
