@@ -135,10 +135,16 @@ int tally_reserve(void *state, size_t slots)
 		return 0;
 	}
 	states = realloc(t->state, slots * sizeof(*states));
-	t->state = states ? states : t->state;
+	if (!states) {
+		return RC_MEMORY;
+	}
+	t->state = states;
 	load = realloc(t->load, slots * sizeof(*load));
-	t->load = load ? load : t->load;
-	if (!states || !load || reserve_seq(&t->shared, slots) || reserve_seq(t->scratch, slots)) {
+	if (!load) {
+		return RC_MEMORY;
+	}
+	t->load = load;
+	if (reserve_seq(&t->shared, slots) || reserve_seq(t->scratch, slots)) {
 		return RC_MEMORY;
 	}
 	t->cap = (uint32_t)slots;
