@@ -49,7 +49,8 @@ struct env_ops {
 	double (*group_regret)(const void *env, size_t i, const char **ret_name);
 };
 
-extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_groups_ops;
+extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_groups_ops,
+    env_tallying_ops;
 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];
