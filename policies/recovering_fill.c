@@ -23,8 +23,8 @@ static struct point point_of(const struct recovering_tables *t, uint32_t i, uint
 }
 
 /* Periods at the breakpoints of the upper hull, from the origin to the right. */
-static uint32_t envelope(const struct recovering_tables *t, uint32_t i, const uint32_t *d,
-    uint32_t nd, uint32_t *hull)
+static uint32_t envelope(
+    const struct recovering_tables *t, uint32_t i, const uint32_t *d, uint32_t nd, uint32_t *hull)
 {
 	struct point p, p1, p2;
 	uint32_t n = 1;
@@ -35,7 +35,8 @@ static uint32_t envelope(const struct recovering_tables *t, uint32_t i, const ui
 		while (n >= 2) {
 			p1 = point_of(t, i, hull[n - 2]);
 			p2 = point_of(t, i, hull[n - 1]);
-			if (!((p2.y - p1.y) * (p.x - p2.x) <= (p.y - p2.y) * (p2.x - p1.x) + TURN)) {
+			if (!((p2.y - p1.y) * (p.x - p2.x) <=
+				(p.y - p2.y) * (p2.x - p1.x) + TURN)) {
 				break;
 			}
 			n--;
@@ -69,8 +70,8 @@ static void sift(struct rp_head *heap, uint32_t n, uint32_t at)
 }
 
 /* The segment after an arm's level; false when none has a slope above 0. */
-static bool head_of(const struct recovering_tables *t, const struct rp_fill *f, uint32_t i,
-    struct rp_head *ret)
+static bool head_of(
+    const struct recovering_tables *t, const struct rp_fill *f, uint32_t i, struct rp_head *ret)
 {
 	const uint32_t *hull = &f->hull[(size_t)i * f->stride];
 	uint32_t j = f->level[i] + 1;
@@ -85,8 +86,8 @@ static bool head_of(const struct recovering_tables *t, const struct rp_fill *f, 
 	return ret->slope > 0;
 }
 
-static uint32_t start(const struct recovering_tables *t, const uint32_t *d, uint32_t nd,
-    struct rp_fill *f)
+static uint32_t start(
+    const struct recovering_tables *t, const uint32_t *d, uint32_t nd, struct rp_fill *f)
 {
 	uint32_t n = 0;
 

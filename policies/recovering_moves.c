@@ -114,8 +114,8 @@ static int apply(struct rp_work *w, const struct move *m)
 	int rc = 0;
 
 	if (now->period[i]) {
-		rc = rp_lane_release(&w->lane[now->lane[i]],
-		    (struct rp_node){now->period[i], now->offset[i]});
+		rc = rp_lane_release(
+		    &w->lane[now->lane[i]], (struct rp_node){now->period[i], now->offset[i]});
 	}
 	rc = rc ? rc : rp_lane_alloc(&w->lane[m->lane], m->period, &now->offset[i]);
 	now->period[i] = m->period;

@@ -131,8 +131,8 @@ int rp_pack(struct rp_work *w)
 	memset(w->now.lane, 0, w->t->n * sizeof(*w->now.lane));
 	kept = keep_best(w, w->now.made);
 	for (uint32_t m = 0; rc == 0 && m < w->t->k; m++) {
-		rc = rp_lane_init(&w->lane[m],
-		    m < kept ? w->item[w->made[m].from].a : w->now.first_class);
+		rc = rp_lane_init(
+		    &w->lane[m], m < kept ? w->item[w->made[m].from].a : w->now.first_class);
 		for (uint32_t i = m < kept ? w->made[m].from : 0;
 		     rc == 0 && m < kept && i < w->made[m].to; i++) {
 			item = &w->item[i];

@@ -8,7 +8,7 @@
 #include "policies/recovering_plan.h"
 
 #define RP_EPS 1e-12
-#define RP_LEVELS 31            /* of periods a * 2^l <= 2^30 */
+#define RP_LEVELS 31 /* of periods a * 2^l <= 2^30 */
 #define RP_PERIOD_MAX (1u << 30)
 
 /* ---- relaxation ---- */
@@ -68,8 +68,8 @@ struct rp_try {
 
 struct rp_work {
 	const struct recovering_tables *t;
-	double *by_d; /* t->r the other way round: by_d[(d - 1) * n + i] */
-	double *cur;  /* rate of arm i at its period */
+	double *by_d;         /* t->r the other way round: by_d[(d - 1) * n + i] */
+	double *cur;          /* rate of arm i at its period */
 	struct rp_lane *lane; /* t->k */
 	struct rp_item *item;
 	struct rp_made *made;

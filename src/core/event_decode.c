@@ -145,6 +145,16 @@ static void get_settings(struct source *s, struct settings *ret)
 	ret->label = get_text(s, LABEL_MAX);
 }
 
+static void get_list(struct source *s, struct param_list *ret)
+{
+	ret->width = (size_t)rd_var(s->in);
+	ret->n = rd_count(s->in, 8);
+	if (ret->n == 0 || ret->n > PARAM_LIST_MAX || (ret->width && ret->n % ret->width)) {
+		rd_fail(s->in);
+	}
+	ret->v = get_doubles(s, ret->n);
+}
+
 static void get_params(struct source *s, struct experiment_spec *ret)
 {
 	size_t n = rd_count(s->in, 3);
@@ -153,9 +163,17 @@ static void get_params(struct source *s, struct experiment_spec *ret)
 	ret->params = p;
 	ret->nparams = n;
 	for (size_t i = 0; p && i < n; i++) {
-		p[i].name = get_id(s);
-		p[i].text = get_choice(s, 2) ? get_id(s) : NULL;
-		p[i].number = p[i].text ? 0 : get_finite(s);
+		p[i] = (struct spec_param){.name = get_id(s)};
+		switch (get_choice(s, 3)) {
+		case 0:
+			p[i].number = get_finite(s);
+			break;
+		case 1:
+			p[i].text = get_id(s);
+			break;
+		default:
+			get_list(s, &p[i].list);
+		}
 	}
 }
 

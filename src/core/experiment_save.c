@@ -15,6 +15,15 @@ static void put_text(struct buf *out, const char *s)
 	buf_put_str(out, s, strlen(s));
 }
 
+static void save_list(const struct param_list *list, struct buf *out)
+{
+	buf_put_var(out, list->width);
+	buf_put_var(out, list->n);
+	for (size_t i = 0; i < list->n; i++) {
+		buf_put_f64(out, list->v[i]);
+	}
+}
+
 static void save_params(const struct experiment *e, struct buf *out)
 {
 	size_t n = 0;
@@ -33,6 +42,9 @@ static void save_params(const struct experiment *e, struct buf *out)
 		if (d->type == PARAM_CHOICE) {
 			buf_put_u8(out, 1);
 			put_text(out, d->choices[(int)v]);
+		} else if (d->type == PARAM_LIST) {
+			buf_put_u8(out, 2);
+			save_list(param_get_list(d, e->params), out);
 		} else {
 			buf_put_u8(out, 0);
 			buf_put_f64(out, v);
@@ -118,6 +130,23 @@ static unsigned get_choice(struct rd *in, unsigned values)
 	return v;
 }
 
+static void load_list(struct rd *in, struct arena *mem, struct param_list *ret)
+{
+	double *v;
+
+	ret->width = (size_t)rd_var(in);
+	ret->n = rd_count(in, 8);
+	v = arena_array(mem, ret->n, sizeof(*v));
+	if (ret->n == 0 || ret->n > PARAM_LIST_MAX || (ret->width && ret->n % ret->width) || !v) {
+		rd_fail(in);
+		ret->n = 0;
+	}
+	for (size_t i = 0; i < ret->n; i++) {
+		v[i] = rd_f64(in);
+	}
+	ret->v = v;
+}
+
 static void load_params(struct rd *in, struct arena *mem, struct experiment_spec *spec)
 {
 	size_t n = rd_count(in, 3);
@@ -129,10 +158,15 @@ static void load_params(struct rd *in, struct arena *mem, struct experiment_spec
 	}
 	for (size_t i = 0; i < n; i++) {
 		p[i] = (struct spec_param){.name = get_text(in, mem, ID_MAX)};
-		if (get_choice(in, 2)) {
-			p[i].text = get_text(in, mem, ID_MAX);
-		} else {
+		switch (get_choice(in, 3)) {
+		case 0:
 			p[i].number = rd_f64(in);
+			break;
+		case 1:
+			p[i].text = get_text(in, mem, ID_MAX);
+			break;
+		default:
+			load_list(in, mem, &p[i].list);
 		}
 	}
 	spec->params = p;
@@ -205,7 +239,8 @@ static bool has_all_params(const struct experiment *e, const struct experiment_s
 			continue;
 		}
 		if (i == spec->nparams || strcmp(spec->params[i].name, d->name) != 0 ||
-		    !spec->params[i].text != (d->type != PARAM_CHOICE)) {
+		    !spec->params[i].text != (d->type != PARAM_CHOICE) ||
+		    !spec->params[i].list.n != (d->type != PARAM_LIST)) {
 			return false;
 		}
 		i++;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/param.h"
 
 #define ID_MAX 128            /* ids of experiments, arms, subjects, groups, decisions, keys */
 #define LABEL_MAX 256         /* bytes of UTF-8 */
@@ -41,8 +42,9 @@ struct settings {
 
 struct spec_param {
 	const char *name;
-	const char *text; /* a choice; NULL: the number */
+	const char *text; /* a choice; NULL: the number, or the list when it has any */
 	double number;    /* bool: 0 or 1 */
+	struct param_list list;
 };
 
 struct spec_arm {

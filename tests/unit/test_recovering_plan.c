@@ -72,8 +72,8 @@ static void check_worked(const struct worked *w)
 	ck_assert_int_eq(recovering_plan_make(&t, &p), 0);
 	ck_assert_double_eq_tol(p.upper, w->upper, 1e-12);
 	ck_assert_double_eq_tol(p.value, w->value, 1e-12);
-	ck_assert_msg(w->price < 0 || fabs(p.price - w->price) < 1e-12, "%s: price %.12f", w->name,
-	    p.price);
+	ck_assert_msg(
+	    w->price < 0 || fabs(p.price - w->price) < 1e-12, "%s: price %.12f", w->name, p.price);
 	for (uint32_t i = 0; i < w->n; i++) {
 		ck_assert_msg(p.period[i] == w->period[i] && p.offset[i] == w->offset[i],
 		    "%s: arm %u at %u mod %u", w->name, i, p.offset[i], p.period[i]);
