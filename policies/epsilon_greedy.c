@@ -329,6 +329,7 @@ const struct policy_ops epsilon_greedy_ops = {
     .name = "epsilon_greedy",
     .summary = "the arm with the best mean so far, and now and then any",
     .version = 1,
+    .flags = POLICY_ANY_SLATE,
     .params = greedy_params,
     .params_size = sizeof(struct epsilon_greedy_params),
     .bound = greedy_bound,

@@ -251,6 +251,7 @@ const struct policy_ops thompson_ops = {
     .name = "thompson",
     .summary = "each arm with the probability that it is the best one",
     .version = 1,
+    .flags = POLICY_ANY_SLATE,
     .params = thompson_params,
     .params_size = sizeof(struct thompson_params),
     .bound = thompson_bound,

@@ -84,6 +84,7 @@ const struct policy_ops uniform_ops = {
     .name = "uniform",
     .summary = "every eligible arm with the same probability",
     .version = 1,
+    .flags = POLICY_ANY_SLATE,
     .bound = uniform_bound,
     .create = uniform_create,
     .destroy = free,

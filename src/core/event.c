@@ -11,6 +11,8 @@ const char *const event_kind_names[EVENT_KINDS] = {
 const char *const feedback_status_names[FEEDBACK_STATUSES + 1] = {
     "learnt", "recorded", "pending", "late", "duplicate", NULL};
 
+const char *const plan_op_names[PLAN_OPS + 1] = {"begin", "done", "now", NULL};
+
 bool event_is_feedback(const struct event *ev)
 {
 	return ev->kind == EVENT_REWARD || ev->kind == EVENT_EXPIRY || ev->kind == EVENT_ACTIVATE ||
@@ -95,9 +97,9 @@ static void put_slots(struct buf *out, const uint32_t *slots, size_t n)
 
 static void put_decision(struct buf *out, const struct event_decision *d, uint64_t at_us)
 {
-	buf_put_u8(out, (uint8_t)(d->flags | (d->id ? HAS_ID : 0) | (d->subject ? HAS_SUBJECT : 0) |
-				  (d->context ? HAS_CONTEXT : 0) | (d->dim ? HAS_X : 0) |
-				  (d->ngroups ? HAS_GROUPS : 0)));
+	buf_put_var(out, d->flags | (d->id ? HAS_ID : 0) | (d->subject ? HAS_SUBJECT : 0) |
+			     (d->context ? HAS_CONTEXT : 0) | (d->dim ? HAS_X : 0) |
+			     (d->ngroups ? HAS_GROUPS : 0) | (d->nmemo ? HAS_MEMO : 0));
 	if (d->id) {
 		put_text(out, d->id);
 		buf_put_u64(out, d->fingerprint);
@@ -107,6 +109,9 @@ static void put_decision(struct buf *out, const struct event_decision *d, uint64
 	for (size_t i = 0; i < d->npicks; i++) {
 		buf_put_var(out, d->picks[i].slot);
 		buf_put_f64(out, d->picks[i].propensity);
+	}
+	if (d->flags & DECISION_FORECAST) {
+		buf_put_f64(out, d->prediction);
 	}
 	if (d->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
 		put_slots(out, d->slots, d->nslots);
@@ -130,29 +135,90 @@ static void put_decision(struct buf *out, const struct event_decision *d, uint64
 			put_text(out, d->groups[i]);
 		}
 	}
+	if (d->nmemo) {
+		buf_put_str(out, d->memo, d->nmemo);
+	}
+}
+
+static void put_feedback_arms(struct buf *out, const struct event_feedback *f, enum event_kind kind)
+{
+	buf_put_var(out, f->narms);
+	for (size_t i = 0; i < f->narms; i++) {
+		const struct feedback_arm *a = &f->arms[i];
+
+		buf_put_var(out, a->index);
+		buf_put_var(out, a->pick.slot);
+		buf_put_f64(out, a->pick.propensity);
+		buf_put_u8(out, (uint8_t)a->flags);
+		if (kind == EVENT_REWARD) {
+			buf_put_u8(out, (uint8_t)a->status);
+			buf_put_f64(out, a->reward);
+		}
+		if (a->flags & FEEDBACK_LEARN) {
+			buf_put_f64(out, a->learn);
+		}
+	}
+}
+
+static void put_results(struct buf *out, const struct event_feedback *f)
+{
+	buf_put_var(out, f->nresults);
+	for (size_t i = 0; i < f->nresults; i++) {
+		buf_put_var(out, f->results[i].slot);
+		buf_put_f64(out, f->results[i].reward);
+	}
+}
+
+static void put_plan(struct buf *out, const struct event_plan *p)
+{
+	buf_put_u8(out, (uint8_t)p->op);
+	if (p->op != PLAN_BEGIN) {
+		buf_put_str(out, p->bytes, p->n);
+	}
 }
 
 static void put_feedback(struct buf *out, const struct event_feedback *f, enum event_kind kind)
 {
 	buf_put_u8(out, (uint8_t)f->flags);
-	buf_put_u8(
-	    out, (uint8_t)((f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0)));
+	buf_put_var(out, (f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0) |
+			     (f->ngroups ? HAS_GROUPS : 0) | (f->nmemo ? HAS_MEMO : 0) |
+			     (f->nresults ? HAS_RESULTS : 0));
 	buf_put_var(out, f->ref);
 	if (f->id) {
 		put_text(out, f->id);
 	}
-	buf_put_var(out, f->pick.slot);
-	buf_put_f64(out, f->pick.propensity);
+	if (f->flags & FEEDBACK_SLATE) {
+		put_feedback_arms(out, f, kind);
+	} else if (f->flags & FEEDBACK_FORECAST) {
+		buf_put_f64(out, f->prediction);
+	} else {
+		buf_put_var(out, f->pick.slot);
+		buf_put_f64(out, f->pick.propensity);
+	}
 	if (f->dim) {
 		buf_put_var(out, f->dim);
 		put_doubles(out, f->x, f->dim);
 	}
 	if (kind == EVENT_REWARD) {
 		buf_put_u8(out, (uint8_t)f->status);
-		buf_put_f64(out, f->reward);
+		if (!(f->flags & FEEDBACK_SLATE)) {
+			buf_put_f64(out, f->reward);
+		}
 	}
 	if (feedback_has_learn(f, kind)) {
 		buf_put_f64(out, f->learn);
+	}
+	if (f->nresults) {
+		put_results(out, f);
+	}
+	if (f->ngroups) {
+		buf_put_var(out, f->ngroups);
+		for (size_t i = 0; i < f->ngroups; i++) {
+			buf_put_var(out, f->groups[i]);
+		}
+	}
+	if (f->nmemo) {
+		buf_put_str(out, f->memo, f->nmemo);
 	}
 	if (f->key) {
 		put_text(out, f->key);
@@ -202,6 +268,8 @@ void event_encode(const struct event *ev, struct buf *out)
 		put_settings(out, &ev->change);
 		break;
 	case EVENT_PLAN:
+		put_plan(out, &ev->plan);
+		break;
 	case EVENT_KINDS:
 		break;
 	}

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "core/feedback.h"
 #include "core/policy.h"
 #include "core/spec.h"
 
@@ -22,7 +23,7 @@ enum event_kind {
 	EVENT_VOID,     /* a decision was not shown */
 	EVENT_ARM,
 	EVENT_CHANGE, /* settings */
-	EVENT_PLAN,   /* computed off the request path; no policy makes one yet */
+	EVENT_PLAN,   /* computed beside the decisions */
 	EVENT_KINDS
 };
 extern const char *const event_kind_names[EVENT_KINDS]; /* "create", ...; [0] is NULL */
@@ -31,6 +32,8 @@ enum decision_flag {
 	DECISION_DEFER = 1,      /* counts only once activated */
 	DECISION_RESTRICTED = 2, /* slots are the eligible arms; else all active ones were */
 	DECISION_PMF = 4,        /* the whole distribution was asked for; slots and pmf hold it */
+	DECISION_SLATE = 8,      /* any number of arms, each rewarded apart */
+	DECISION_FORECAST = 16,  /* a prediction, no arms */
 };
 
 struct event_decision {
@@ -38,52 +41,19 @@ struct event_decision {
 	uint64_t fingerprint; /* of the request, to tell a retry from another body; 0 without id */
 	uint64_t expires_us;  /* 0: never */
 	unsigned flags;
-	const struct pick *picks; /* one per answered arm, at least one */
+	const struct pick *picks; /* one per answered arm; none in a forecast or an empty slate */
 	size_t npicks;
+	double prediction;     /* with DECISION_FORECAST */
 	const uint32_t *slots; /* ascending; with DECISION_RESTRICTED or DECISION_PMF */
 	size_t nslots;
 	const double *pmf; /* nslots entries with DECISION_PMF, else NULL */
 	const double *x;   /* dim entries or NULL */
 	size_t dim;
 	const char *subject, *context; /* NULL when absent; context is compact JSON */
-	const char *const *groups;
+	const char *const *groups;     /* each once */
 	size_t ngroups;
-};
-
-enum feedback_status {
-	FEEDBACK_LEARNT,
-	FEEDBACK_RECORDED,  /* logged, not learnt: late, or of a retired arm */
-	FEEDBACK_PENDING,   /* held until the window closes or the decision is activated */
-	FEEDBACK_LATE,      /* dropped by rule; no event */
-	FEEDBACK_DUPLICATE, /* nothing new; no event */
-	FEEDBACK_STATUSES
-};
-extern const char *const feedback_status_names[FEEDBACK_STATUSES + 1];
-
-enum feedback_flag {
-	FEEDBACK_LEARN = 1,   /* update() gets `learn` */
-	FEEDBACK_LOST = 2,    /* lost() is called: closed without a reward */
-	FEEDBACK_REVIVED = 4, /* learnt after lost() */
-	FEEDBACK_CLOSE = 8,   /* the decision is open no longer */
-	FEEDBACK_IS_LATE = 16,
-	FEEDBACK_CLIPPED = 32,
-};
-
-/* Reward, expiry, activate and void: what happened to one decision. */
-struct event_feedback {
-	uint64_t ref;     /* seq of the decision */
-	const char *id;   /* its caller's id, or NULL */
-	struct pick pick; /* copied from the decision, as are x and dim */
-	const double *x;
-	size_t dim;
-	unsigned flags;
-	enum feedback_status status; /* rewards only */
-	double reward;               /* as sent; rewards only */
-	/* In the caller's direction, clipped: with FEEDBACK_LEARN what is learnt, with
-	 * FEEDBACK_PENDING the aggregate held from here on. Else 0. */
-	double learn;
-	const char *key;      /* NULL when none */
-	uint64_t fingerprint; /* of the request; 0 without key */
+	const void *memo; /* the policy's, for its update */
+	size_t nmemo;
 };
 
 enum arm_op { ARM_OP_ADD, ARM_OP_SET };
@@ -98,6 +68,19 @@ struct event_arm {
 	size_t n;
 };
 
+enum plan_op {
+	PLAN_BEGIN, /* computed from the state right before this event, in another thread */
+	PLAN_DONE,  /* what came of the last begin */
+	PLAN_NOW,   /* both at once */
+	PLAN_OPS
+};
+extern const char *const plan_op_names[PLAN_OPS + 1];
+struct event_plan {
+	enum plan_op op;
+	const void *bytes; /* what policy_ops.plan_make() gave; not with PLAN_BEGIN */
+	size_t n;
+};
+
 struct event {
 	enum event_kind kind;
 	uint64_t seq;   /* 1, 2, 3 ... within the experiment; 1 is its creation */
@@ -108,6 +91,7 @@ struct event {
 		struct event_feedback feedback; /* REWARD, EXPIRY, ACTIVATE, VOID */
 		struct event_arm arm;
 		struct settings change; /* all settings after the change */
+		struct event_plan plan;
 	};
 };
 

@@ -123,6 +123,32 @@ static const double *get_x(struct source *s, size_t *ret_dim)
 	return get_doubles(s, n);
 }
 
+static const void *get_bytes(struct source *s, size_t max, size_t *ret_n)
+{
+	size_t n;
+	const char *p = rd_str(s->in, &n);
+	char *copy = p && n <= max ? take(s, n, 1) : NULL;
+
+	if (!p || n > max) {
+		rd_fail(s->in);
+	}
+	if (copy) {
+		memcpy(copy, p, n);
+		*ret_n = n;
+	}
+	return copy;
+}
+
+static const void *get_memo(struct source *s, size_t *ret_n)
+{
+	const void *p = get_bytes(s, MEMO_MAX, ret_n);
+
+	if (*ret_n == 0) {
+		rd_fail(s->in); /* none is written as none */
+	}
+	return p;
+}
+
 static const char *const *get_texts(struct source *s, size_t n)
 {
 	const char **v = take(s, n, sizeof(*v));
@@ -226,8 +252,11 @@ static void get_picks(struct source *s, struct event_decision *ret)
 	size_t n = rd_count(s->in, 9);
 	struct pick *picks;
 
-	if (n == 0) {
+	if (ret->flags & (DECISION_SLATE | DECISION_FORECAST)
+		? n > (ret->flags & DECISION_SLATE ? SLATE_MAX : 0)
+		: n != 1) {
 		rd_fail(s->in);
+		return;
 	}
 	ret->picks = picks = take(s, n, sizeof(*picks));
 	ret->npicks = n;
@@ -249,10 +278,13 @@ static void get_groups(struct source *s, struct event_decision *ret)
 
 static void get_decision(struct source *s, struct event_decision *ret, uint64_t at_us)
 {
-	unsigned bits = rd_u8(s->in);
-	uint64_t open_us;
+	uint64_t bits = rd_var(s->in), open_us;
 
-	ret->flags = bits & DECISION_FLAGS;
+	ret->flags = (unsigned)bits & DECISION_FLAGS;
+	if (bits >= 2 * HAS_MEMO ||
+	    ((ret->flags & DECISION_SLATE) && (ret->flags & DECISION_FORECAST))) {
+		rd_fail(s->in);
+	}
 	if (bits & HAS_ID) {
 		ret->id = get_id(s);
 		ret->fingerprint = rd_u64(s->in);
@@ -263,6 +295,9 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	}
 	ret->expires_us = open_us ? at_us + open_us : 0;
 	get_picks(s, ret);
+	if (ret->flags & DECISION_FORECAST) {
+		ret->prediction = get_finite(s);
+	}
 	if (ret->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
 		get_slots(s, ret);
 	}
@@ -277,31 +312,118 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	if (bits & HAS_GROUPS) {
 		get_groups(s, ret);
 	}
+	if (bits & HAS_MEMO) {
+		ret->memo = get_memo(s, &ret->nmemo);
+	}
+}
+
+static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum event_kind kind)
+{
+	size_t n = rd_count(s->in, 11);
+	struct feedback_arm *a = take(s, n <= SLATE_MAX ? n : 0, sizeof(*a));
+
+	if (n > SLATE_MAX) {
+		rd_fail(s->in);
+		return;
+	}
+	for (size_t i = 0; a && i < n; i++) {
+		a[i] = (struct feedback_arm){.index = get_slot(s)};
+		if (a[i].index >= SLATE_MAX || (i && a[i].index <= a[i - 1].index)) {
+			rd_fail(s->in);
+		}
+		a[i].pick.slot = get_slot(s);
+		a[i].pick.propensity = get_propensity(s);
+		a[i].flags = rd_u8(s->in);
+		if (a[i].flags & ~(unsigned)FEEDBACK_ARM_FLAGS) {
+			rd_fail(s->in);
+		}
+		if (kind == EVENT_REWARD) {
+			a[i].status = (enum feedback_status)get_choice(s, FEEDBACK_DUPLICATE + 1);
+			a[i].reward = get_finite(s);
+		}
+		a[i].learn = a[i].flags & FEEDBACK_LEARN ? get_finite(s) : 0;
+	}
+	ret->arms = a;
+	ret->narms = n;
+}
+
+/* Ascending. */
+static void get_results(struct source *s, struct event_feedback *ret)
+{
+	size_t n = rd_count(s->in, 9);
+	struct result *r = take(s, n, sizeof(*r));
+
+	for (size_t i = 0; r && i < n; i++) {
+		r[i].slot = get_slot(s);
+		r[i].reward = get_finite(s);
+		if (i && r[i].slot <= r[i - 1].slot) {
+			rd_fail(s->in);
+		}
+	}
+	if (n == 0) {
+		rd_fail(s->in);
+	}
+	ret->results = r;
+	ret->nresults = n;
+}
+
+static void get_group_indices(struct source *s, struct event_feedback *ret)
+{
+	size_t n = rd_count(s->in, 1);
+	uint32_t *g = take(s, n <= GROUPS_MAX ? n : 0, sizeof(*g));
+
+	if (n == 0 || n > GROUPS_MAX) {
+		rd_fail(s->in);
+		return;
+	}
+	for (size_t i = 0; g && i < n; i++) {
+		g[i] = get_slot(s);
+	}
+	ret->groups = g;
+	ret->ngroups = n;
 }
 
 static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
-	unsigned bits;
+	const uint64_t known = HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS;
+	bool slate;
+	uint64_t bits;
 
 	ret->flags = rd_u8(s->in);
-	bits = rd_u8(s->in);
-	if ((ret->flags & ~FEEDBACK_FLAGS) || (bits & ~(unsigned)(HAS_ID | HAS_KEY | HAS_X)) ||
-	    ((bits & HAS_KEY) && kind != EVENT_REWARD)) {
+	slate = ret->flags & FEEDBACK_SLATE;
+	bits = rd_var(s->in);
+	if ((bits & ~known) || ((bits & HAS_KEY) && kind != EVENT_REWARD) ||
+	    (slate && (ret->flags & (FEEDBACK_FORECAST | FEEDBACK_LEARN | FEEDBACK_LOST)))) {
 		rd_fail(s->in);
 	}
 	ret->ref = rd_var(s->in);
 	ret->id = bits & HAS_ID ? get_id(s) : NULL;
-	ret->pick.slot = get_slot(s);
-	ret->pick.propensity = get_propensity(s);
+	if (slate) {
+		get_feedback_arms(s, ret, kind);
+	} else if (ret->flags & FEEDBACK_FORECAST) {
+		ret->prediction = get_finite(s);
+	} else {
+		ret->pick.slot = get_slot(s);
+		ret->pick.propensity = get_propensity(s);
+	}
 	if (bits & HAS_X) {
 		ret->x = get_x(s, &ret->dim);
 	}
 	if (kind == EVENT_REWARD) {
 		ret->status = (enum feedback_status)get_choice(s, FEEDBACK_PENDING + 1);
-		ret->reward = get_finite(s);
+		ret->reward = slate ? 0 : get_finite(s);
 	}
 	if (feedback_has_learn(ret, kind)) {
 		ret->learn = get_finite(s);
+	}
+	if (bits & HAS_RESULTS) {
+		get_results(s, ret);
+	}
+	if (bits & HAS_GROUPS) {
+		get_group_indices(s, ret);
+	}
+	if (bits & HAS_MEMO) {
+		ret->memo = get_memo(s, &ret->nmemo);
 	}
 	if (bits & HAS_KEY) {
 		ret->key = get_id(s);
@@ -328,6 +450,14 @@ static void get_arm(struct source *s, struct event_arm *ret)
 	ret->n = n;
 }
 
+static void get_plan(struct source *s, struct event_plan *ret)
+{
+	ret->op = (enum plan_op)get_choice(s, PLAN_OPS);
+	if (ret->op != PLAN_BEGIN) {
+		ret->bytes = get_bytes(s, EVENT_BYTES_MAX, &ret->n);
+	}
+}
+
 static void get_body(struct source *s, struct event *ev)
 {
 	switch (ev->kind) {
@@ -350,6 +480,8 @@ static void get_body(struct source *s, struct event *ev)
 		get_settings(s, &ev->change);
 		break;
 	case EVENT_PLAN:
+		get_plan(s, &ev->plan);
+		break;
 	case EVENT_KINDS:
 	default:
 		rd_fail(s->in);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Birth, death and the only mutation. Questions are in experiment_ask.c, snapshots in
- * experiment_save.c. */
+/* Birth and death. Decisions are made in experiment_select.c, feedback is judged in
+ * experiment_ask.c and experiment_slate.c, the only mutation is in experiment_apply.c, snapshots
+ * are in experiment_save.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,16 @@ struct policy_env experiment_env(const struct experiment *e)
 
 	return (struct policy_env){
 	    .params = e->params,
-	    .dim = e->ops->flags & POLICY_CONTEXTUAL ? e->nfeatures : 0,
+	    .dim = e->dim,
 	    .lo = cost ? -e->hi : e->lo,
 	    .hi = cost ? -e->lo : e->hi,
+	    .k = e->slots,
 	};
 }
 
 /* Room for a label of this length; what stands there stays, and stays where it is when it fits: a
  * change that keeps the label borrows it. */
-static int reserve_label(struct experiment *e, const char *label)
+int experiment_reserve_label(struct experiment *e, const char *label)
 {
 	size_t need = strlen(label) + 1;
 	char *grown;
@@ -42,7 +44,7 @@ static int reserve_label(struct experiment *e, const char *label)
 	return 0;
 }
 
-static void set_settings(struct experiment *e, const struct settings *s)
+void experiment_set(struct experiment *e, const struct settings *s)
 {
 	memmove(e->label, s->label, strlen(s->label) + 1);
 	e->settings = *s;
@@ -112,6 +114,14 @@ static int set_params(struct experiment *e, const struct experiment_spec *spec, 
 	return rc ? rc : e->ops->check ? e->ops->check(e->params, err) : 0;
 }
 
+/* What follows from the parameters. */
+static int set_traits(struct experiment *e, struct errinfo *err)
+{
+	e->traits = e->ops->traits ? e->ops->traits(e->params) : e->ops->flags;
+	e->dim = e->traits & POLICY_CONTEXTUAL ? e->nfeatures : 0;
+	return e->ops->dim ? e->ops->dim(e->params, e->nfeatures, &e->dim, err) : 0;
+}
+
 static int copy_features(struct experiment *e, const struct experiment_spec *spec)
 {
 	if (spec->nfeatures == 0) {
@@ -146,15 +156,18 @@ int experiment_start(const struct experiment_spec *spec, const struct policy_ops
 	e->lo = spec->lo;
 	e->hi = spec->hi;
 	e->goal = spec->goal;
+	e->slots = spec->slots;
 	arms_init(&e->arms, spec->seed);
+	arms_init(&e->groups, spec->seed);
 	e->name = strdup(spec->name);
 	e->params = calloc(1, ops->params_size ? ops->params_size : 1);
-	if (!e->name || !e->params || reserve_label(e, spec->settings.label) ||
+	if (!e->name || !e->params || experiment_reserve_label(e, spec->settings.label) ||
 	    copy_features(e, spec)) {
 		goto fail;
 	}
-	set_settings(e, &spec->settings);
+	experiment_set(e, &spec->settings);
 	rc = set_params(e, spec, err);
+	rc = rc ? rc : set_traits(e, err);
 	if (rc) {
 		goto fail;
 	}
@@ -184,15 +197,28 @@ void experiment_free(struct experiment *e)
 	free(e->features);
 	free_lists(e);
 	free(e->params);
+	free(e->results);
 	free(e->name);
 	free(e->label);
 	arms_release(&e->arms);
+	arms_release(&e->groups);
 	history_release(&e->history);
 	free(e);
 }
 
+static int reserve_results(struct experiment *e)
+{
+	struct result *grown = realloc(e->results, e->arms.cap * sizeof(*grown));
+
+	if (!grown) {
+		return RC_MEMORY;
+	}
+	e->results = grown;
+	return 0;
+}
+
 /* Room for arms in the table and the policy's state. */
-static int reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err)
+int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err)
 {
 	size_t all = e->arms.n + n;
 	int rc;
@@ -203,10 +229,13 @@ static int reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struc
 		    e->ops->draw ? ARMS_MAX : SCAN_MAX);
 	}
 	rc = arms_reserve(&e->arms, n, text_bytes);
+	if (rc == 0 && (e->traits & POLICY_FULL)) {
+		rc = reserve_results(e);
+	}
 	return rc ? rc : e->ops->reserve(e->state, e->arms.cap);
 }
 
-static void add_arm(struct experiment *e, const char *id, const char *label)
+void experiment_add_arm(struct experiment *e, const char *id, const char *label)
 {
 	e->ops->arm_add(e->state, arms_add(&e->arms, id, label));
 }
@@ -221,7 +250,7 @@ static int first_arms(struct experiment *e, const struct experiment_spec *spec, 
 	for (size_t i = 0; i < spec->narms; i++) {
 		text += strlen(spec->arms[i].id) + strlen(spec->arms[i].label) + 2;
 	}
-	rc = reserve_arms(e, spec->narms, text, err);
+	rc = experiment_reserve_arms(e, spec->narms, text, err);
 	for (size_t i = 0; rc == 0 && i < spec->narms; i++) {
 		const struct spec_arm *a = &spec->arms[i];
 
@@ -235,9 +264,40 @@ static int first_arms(struct experiment *e, const struct experiment_spec *spec, 
 			return err_set(err, RC_INVALID, "arm_exists", pointer,
 			    "arm %s is listed twice", a->id);
 		}
-		add_arm(e, a->id, a->label);
+		experiment_add_arm(e, a->id, a->label);
 	}
 	return rc;
+}
+
+int experiment_check_settings(
+    const struct experiment *e, const struct settings *s, struct errinfo *err)
+{
+	bool plain = !experiment_is_slate(e) && !(e->traits & (POLICY_FORECAST | POLICY_FULL));
+
+	if (s->floor > 0 && (!e->ops->pmf || e->slots > 1 || (e->traits & POLICY_FORECAST))) {
+		return err_set(err, RC_INVALID, "not_supported", "/floor",
+		    "policy %s answers from no distribution that a floor could be part of",
+		    e->ops->name);
+	}
+	if (!plain && s->aggregate != AGGREGATE_FIRST) {
+		return err_set(err, RC_INVALID, "not_supported", "/reward/aggregate",
+		    "only the first feedback counts here: aggregate must be first");
+	}
+	if (s->has_fallback && (e->traits & (POLICY_FORECAST | POLICY_FULL))) {
+		return err_set(err, RC_INVALID, "not_supported", "/reward/default",
+		    "there is no default for what policy %s learns from", e->ops->name);
+	}
+	return 0;
+}
+
+/* Can this policy answer with so many arms? */
+static int check_answers(const struct experiment *e, struct errinfo *err)
+{
+	if (e->slots > 1 && !(e->traits & (POLICY_SLATE | POLICY_ANY_SLATE))) {
+		return err_set(err, RC_INVALID, "not_supported", "/slots",
+		    "policy %s answers one arm per decision", e->ops->name);
+	}
+	return experiment_check_settings(e, &e->settings, err);
 }
 
 int experiment_new(const struct experiment_spec *spec, const struct policy_ops *ops, uint64_t at_us,
@@ -249,15 +309,12 @@ int experiment_new(const struct experiment_spec *spec, const struct policy_ops *
 	if (rc) {
 		return rc;
 	}
-	if (spec->slots != 1) {
-		return err_set(err, RC_INVALID, "out_of_range", "/slots",
-		    "policy %s answers one arm per decision", ops->name);
-	}
 	rc = experiment_start(spec, ops, true, &e, err);
 	if (rc) {
 		return rc;
 	}
-	rc = first_arms(e, spec, err);
+	rc = check_answers(e, err);
+	rc = rc ? rc : first_arms(e, spec, err);
 	if (rc) {
 		experiment_free(e);
 		return rc;
@@ -267,190 +324,4 @@ int experiment_new(const struct experiment_spec *spec, const struct policy_ops *
 	history_init(&e->history, at_us);
 	*ret = e;
 	return 0;
-}
-
-int experiment_reserve(struct experiment *e, const struct event *ev)
-{
-	size_t n = 0, text = 0;
-
-	if (ev->kind == EVENT_CHANGE) {
-		return reserve_label(e, ev->change.label);
-	}
-	if (ev->kind != EVENT_ARM) {
-		return history_reserve(&e->history, ev->at_us);
-	}
-	for (size_t i = 0; i < ev->arm.n; i++) {
-		const struct arm_change *c = &ev->arm.changes[i];
-
-		if (c->op == ARM_OP_ADD) {
-			n++;
-			text += strlen(c->id) + strlen(c->label) + 2;
-		}
-	}
-	return n ? reserve_arms(e, n, text, NULL) : 0;
-}
-
-static int apply_decision(struct experiment *e, const struct event *ev)
-{
-	const struct event_decision *d = &ev->decision;
-	const struct pick *pick = &d->picks[0];
-	size_t dim = experiment_env(e).dim;
-
-	if (d->npicks != 1 || pick->slot >= e->arms.n ||
-	    e->arms.arm[pick->slot].state != ARM_ACTIVE || (dim && d->dim != dim)) {
-		return RC_CORRUPT;
-	}
-	e->totals.decisions++;
-	e->totals.open++;
-	e->arms.totals[pick->slot].decisions++;
-	history_decision(&e->history, ev->at_us);
-	if (e->ops->pulled) {
-		e->ops->pulled(e->state,
-		    &(struct pull){
-			.seq = ev->seq, .picks = d->picks, .npicks = d->npicks, .x = d->x});
-	}
-	return 0;
-}
-
-static void learn(struct experiment *e, const struct event *ev)
-{
-	const struct event_feedback *f = &ev->feedback;
-	struct arm_totals *t = &e->arms.totals[f->pick.slot];
-
-	t->rewards++;
-	t->sum += f->learn;
-	t->squares += f->learn * f->learn;
-	history_reward(&e->history, ev->at_us, f->learn);
-	e->ops->update(e->state, &(struct outcome){
-				     .ref = f->ref,
-				     .slot = f->pick.slot,
-				     .reward = e->goal == GOAL_MINIMISE ? -f->learn : f->learn,
-				     .propensity = f->pick.propensity,
-				     .x = f->x,
-				     .revived = f->flags & FEEDBACK_REVIVED,
-				 });
-}
-
-static void count_feedback(struct totals *t, const struct event *ev)
-{
-	const struct event_feedback *f = &ev->feedback;
-
-	t->open -= (f->flags & FEEDBACK_CLOSE) != 0;
-	t->expired += ev->kind == EVENT_EXPIRY;
-	t->voided += ev->kind == EVENT_VOID;
-	t->learnt += (f->flags & FEEDBACK_LEARN) != 0;
-	if (ev->kind == EVENT_REWARD) {
-		t->recorded += f->status == FEEDBACK_RECORDED;
-		t->held += f->status == FEEDBACK_PENDING;
-		t->late += (f->flags & FEEDBACK_IS_LATE) != 0;
-		t->clipped += (f->flags & FEEDBACK_CLIPPED) != 0;
-	}
-}
-
-static int apply_feedback(struct experiment *e, const struct event *ev)
-{
-	const struct event_feedback *f = &ev->feedback;
-	bool learns = f->flags & FEEDBACK_LEARN, lost = f->flags & FEEDBACK_LOST;
-	size_t dim = experiment_env(e).dim;
-
-	if (f->ref == 0 || f->ref >= ev->seq || f->pick.slot >= e->arms.n || (learns && lost) ||
-	    (dim && f->dim != dim) || ((f->flags & FEEDBACK_CLOSE) && e->totals.open == 0)) {
-		return RC_CORRUPT;
-	}
-	if ((learns || lost) && e->arms.arm[f->pick.slot].state == ARM_RETIRED) {
-		return RC_CORRUPT;
-	}
-	if (learns && !(f->learn >= e->lo && f->learn <= e->hi)) {
-		return RC_CORRUPT;
-	}
-	count_feedback(&e->totals, ev);
-	if (ev->kind == EVENT_EXPIRY && f->ref > e->expired_ref) {
-		e->expired_ref = f->ref;
-	}
-	if (learns) {
-		learn(e, ev);
-	} else if (lost && e->ops->lost) {
-		e->ops->lost(e->state,
-		    &(struct pull){.seq = f->ref, .picks = &f->pick, .npicks = 1, .x = f->x});
-	}
-	return 0;
-}
-
-/* Would the change fit? Adds take the next slots in order; what is set is there and not retired. */
-static bool arm_change_fits(const struct experiment *e, const struct arm_change *c, uint32_t *next)
-{
-	if (c->op == ARM_OP_ADD) {
-		return c->slot == (*next)++ && arms_find(&e->arms, c->id) == ARM_NONE;
-	}
-	return c->slot < e->arms.n && e->arms.arm[c->slot].state != ARM_RETIRED;
-}
-
-static int apply_arm(struct experiment *e, const struct event *ev)
-{
-	uint32_t next = e->arms.n;
-
-	for (size_t i = 0; i < ev->arm.n; i++) {
-		if (!arm_change_fits(e, &ev->arm.changes[i], &next)) {
-			return RC_CORRUPT;
-		}
-	}
-	for (size_t i = 0; i < ev->arm.n; i++) {
-		const struct arm_change *c = &ev->arm.changes[i];
-
-		if (c->op == ARM_OP_ADD) {
-			add_arm(e, c->id, c->label);
-		} else if (e->arms.arm[c->slot].state != c->state) {
-			arms_set(&e->arms, c->slot, c->state);
-			e->ops->arm_set(e->state, c->slot, c->state);
-		}
-	}
-	e->changed_seq = ev->seq;
-	return 0;
-}
-
-static int apply_change(struct experiment *e, const struct event *ev)
-{
-	if (settings_check(&ev->change, e->lo, e->hi, NULL)) {
-		return RC_CORRUPT;
-	}
-	set_settings(e, &ev->change);
-	e->changed_seq = ev->seq;
-	return 0;
-}
-
-int experiment_apply(struct experiment *e, const struct event *ev)
-{
-	int rc;
-
-	if (ev->seq != e->seq + 1 || ev->at_us < e->at_us) {
-		return RC_CORRUPT;
-	}
-	rc = experiment_reserve(e, ev);
-	if (rc) {
-		return rc == RC_LIMIT ? RC_CORRUPT : rc;
-	}
-	switch (ev->kind) {
-	case EVENT_DECISION:
-		rc = apply_decision(e, ev);
-		break;
-	case EVENT_REWARD:
-	case EVENT_EXPIRY:
-	case EVENT_ACTIVATE:
-	case EVENT_VOID:
-		rc = apply_feedback(e, ev);
-		break;
-	case EVENT_ARM:
-		rc = apply_arm(e, ev);
-		break;
-	case EVENT_CHANGE:
-		rc = apply_change(e, ev);
-		break;
-	default:
-		rc = RC_CORRUPT;
-	}
-	if (rc == 0) {
-		e->seq = ev->seq;
-		e->at_us = ev->at_us;
-	}
-	return rc;
 }

@@ -39,8 +39,22 @@ struct select_in {
 	bool defer, want_pmf;
 };
 
-struct reward_in {
+enum feedback_form {
+	FORM_REWARD,  /* of the arm that was answered */
+	FORM_REWARDS, /* by arm: of a slate, or of all arms that could be */
+	FORM_LABEL,   /* what a forecast was about */
+};
+
+struct arm_reward {
+	const char *arm;
 	double reward;
+};
+
+struct reward_in {
+	enum feedback_form form;
+	double reward; /* or the label */
+	const struct arm_reward *rewards;
+	size_t nrewards;
 	const char *key;
 	uint64_t fingerprint;
 };
@@ -59,21 +73,22 @@ int experiment_apply(struct experiment *e, const struct event *ev);
 
 /* Fill in the next event; the memory it points to comes from mem or the arguments. Errors name the
  * field in err and leave ret_ev untouched. at is the wall clock. */
+/* A decision that repeats an older one has ret_ev->kind 0 and the seq of that one. */
 int experiment_select(const struct experiment *e, const struct select_in *in, uint64_t at_us,
     struct arena *mem, struct event *ret_ev, struct errinfo *err);
 /* d is the decision's event, p what became of it. *ret_status is set whenever 0 is returned;
  * FEEDBACK_LATE and FEEDBACK_DUPLICATE come without an event: ret_ev->kind is 0. */
 int experiment_reward(const struct experiment *e, const struct event *d, const struct pending *p,
-    const struct reward_in *in, uint64_t at_us, struct event *ret_ev,
+    const struct reward_in *in, uint64_t at_us, struct arena *mem, struct event *ret_ev,
     enum feedback_status *ret_status, struct errinfo *err);
 /* RC_EXISTS: already so, no event needed. RC_STATE: void, expired or not deferred. */
 int experiment_activate(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
 int experiment_void(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
 /* RC_EXISTS: not open, nothing to expire; RC_STATE: its window has not closed yet. */
 int experiment_expire(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev);
+    uint64_t at_us, struct arena *mem, struct event *ret_ev);
 /* Arms to add; an id that is there, or twice in the list, is RC_CONFLICT. RC_LIMIT. RC_EXISTS:
  * none, no event needed. */
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
@@ -106,6 +121,9 @@ enum goal experiment_goal(const struct experiment *e);
 uint64_t experiment_fingerprint(const struct experiment *e);
 const struct totals *experiment_totals(const struct experiment *e);
 const struct arms *experiment_arms(const struct experiment *e);
+const struct arms *experiment_groups(const struct experiment *e); /* ids and totals */
+unsigned experiment_traits(const struct experiment *e);           /* enum policy_flag */
+size_t experiment_dim(const struct experiment *e); /* entries of x that the policy reads */
 const struct history *experiment_history(const struct experiment *e);
 const struct policy_ops *experiment_policy(const struct experiment *e);
 const void *experiment_params(const struct experiment *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The questions: each is const and answers with the event that would change the state. */
+/* The questions about feedback: each is const and answers with the event that would change the
+ * state. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,14 +8,13 @@
 #include <string.h>
 
 #include "core/experiment_impl.h"
-#include "core/pmf.h"
 
-static int out_of_memory(struct errinfo *err)
+int experiment_no_memory(struct errinfo *err)
 {
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-static struct event next_event(const struct experiment *e, enum event_kind kind, uint64_t at_us)
+struct event experiment_next(const struct experiment *e, enum event_kind kind, uint64_t at_us)
 {
 	struct event ev;
 
@@ -62,243 +62,64 @@ uint64_t experiment_decision_seq(const struct experiment *e, const char *id)
 	return strcmp(again, id) == 0 ? seq : 0;
 }
 
-static int by_slot(const void *a, const void *b)
+/* The groups of a decision as indices; all are there, for the decision was applied. */
+static int copy_groups(const struct experiment *e, const struct event_decision *d,
+    struct arena *mem, struct event_feedback *f)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t *groups = arena_array(mem, d->ngroups, sizeof(*groups));
 
-	return (x > y) - (x < y);
-}
-
-/* Ids to slots, ascending, each once; arms that cannot be drawn now are left out if asked. */
-static int resolve(const struct experiment *e, const char *const *ids, size_t n, const char *field,
-    bool only_active, struct arena *mem, uint32_t **ret, size_t *ret_n, struct errinfo *err)
-{
-	uint32_t *slots = arena_array(mem, n, sizeof(*slots));
-	size_t kept = 0, unique = 0;
-	char pointer[40];
-
-	if (!slots) {
-		return out_of_memory(err);
-	}
-	for (size_t i = 0; i < n; i++) {
-		uint32_t slot = arms_find(&e->arms, ids[i]);
-
-		if (slot == ARM_NONE) {
-			snprintf(pointer, sizeof(pointer), "/%s/%zu", field, i);
-			return err_set(
-			    err, RC_INVALID, "unknown_arm", pointer, "no arm %s", ids[i]);
-		}
-		if (!only_active || e->arms.arm[slot].state == ARM_ACTIVE) {
-			slots[kept++] = slot;
+	for (size_t i = 0; groups && i < d->ngroups; i++) {
+		groups[i] = arms_find(&e->groups, d->groups[i]);
+		if (groups[i] == ARM_NONE) {
+			return RC_CORRUPT;
 		}
 	}
-	qsort(slots, kept, sizeof(*slots), by_slot);
-	for (size_t i = 0; i < kept; i++) {
-		if (i == 0 || slots[i] != slots[unique - 1]) {
-			slots[unique++] = slots[i];
-		}
-	}
-	*ret = slots;
-	*ret_n = unique;
-	return 0;
-}
-
-/* a minus b, both ascending. */
-static size_t subtract(const uint32_t *a, size_t na, const uint32_t *b, size_t nb, uint32_t *ret)
-{
-	size_t n = 0;
-
-	for (size_t i = 0, j = 0; i < na; i++) {
-		while (j < nb && b[j] < a[i]) {
-			j++;
-		}
-		if (j == nb || b[j] != a[i]) {
-			ret[n++] = a[i];
-		}
-	}
-	return n;
-}
-
-/* The arms this decision may draw from. */
-static int eligible_arms(const struct experiment *e, const struct select_in *in, struct arena *mem,
-    struct ask *ret, struct errinfo *err)
-{
-	uint32_t *some = NULL, *out = NULL, *left;
-	size_t nsome = 0, nout = 0;
-	int rc;
-
-	*ret = (struct ask){.slots = e->arms.active, .n = e->arms.nactive, .all = true, .x = in->x};
-	if (in->has_eligible) {
-		rc = resolve(
-		    e, in->eligible, in->neligible, "eligible", true, mem, &some, &nsome, err);
-		if (rc) {
-			return rc;
-		}
-		ret->slots = some;
-		ret->n = nsome;
-	}
-	if (in->nexclude) {
-		if (ret->n > SCAN_MAX) {
-			return err_set(err, RC_LIMIT, "too_many", "/exclude",
-			    "exclude works with up to %d arms; name the eligible ones", SCAN_MAX);
-		}
-		rc = resolve(e, in->exclude, in->nexclude, "exclude", false, mem, &out, &nout, err);
-		left = rc ? NULL : arena_array(mem, ret->n, sizeof(*left));
-		if (!left) {
-			return rc ? rc : out_of_memory(err);
-		}
-		ret->n = subtract(ret->slots, ret->n, out, nout, left);
-		ret->slots = left;
-	}
-	ret->all = ret->n == e->arms.nactive;
-	if (ret->n == 0) {
-		return err_set(err, RC_INVALID, "no_eligible_arm",
-		    in->has_eligible ? "/eligible"
-		    : in->nexclude   ? "/exclude"
-				     : "",
-		    "no active arm is left to choose from");
-	}
-	return 0;
-}
-
-static int bad_policy(const struct experiment *e, struct errinfo *err)
-{
-	return err_set(
-	    err, RC_FAILED, "internal", "", "policy %s gave no sound distribution", e->ops->name);
-}
-
-/* Draws from the whole distribution, floor included; *ret_pmf has one entry per slot of the ask. */
-static int draw_from_pmf(const struct experiment *e, const struct ask *ask, struct rng *policy_rng,
-    struct rng *rng, struct arena *mem, double **ret_pmf, struct pick *ret, struct errinfo *err)
-{
-	double *pmf = arena_array(mem, ask->n, sizeof(*pmf));
-	size_t i;
-
-	if (!pmf) {
-		return out_of_memory(err);
-	}
-	if (e->ops->pmf(e->state, ask, policy_rng, pmf)) {
-		return bad_policy(e, err);
-	}
-	pmf_floor(ask->n, e->settings.floor, pmf);
-	if (pmf_check(ask->n, pmf)) {
-		return bad_policy(e, err);
-	}
-	i = pmf_draw(ask->n, pmf, rng_uniform(rng));
-	*ret = (struct pick){.slot = ask->slots[i], .propensity = pmf[i]};
-	*ret_pmf = pmf;
-	return 0;
-}
-
-/* The same distribution without writing it out, for many arms. */
-static int draw_sublinear(const struct experiment *e, const struct ask *ask, struct rng *policy_rng,
-    struct rng *rng, struct pick *ret, struct errinfo *err)
-{
-	double floor = e->settings.floor, p;
-	uint32_t slot;
-
-	if (floor > 0 && rng_uniform(rng) < floor) {
-		slot = ask->slots[rng_below(rng, ask->n)];
-		p = e->ops->prob(e->state, ask, slot);
-	} else if (e->ops->draw(e->state, ask, policy_rng, &slot, &p)) {
-		return bad_policy(e, err);
-	}
-	p = (1 - floor) * p + floor / (double)ask->n;
-	if (!(p > 0 && p <= 1)) {
-		return bad_policy(e, err);
-	}
-	*ret = (struct pick){.slot = slot, .propensity = p};
-	return 0;
-}
-
-static int check_select(const struct experiment *e, const struct select_in *in, struct errinfo *err)
-{
-	if (e->settings.state != RUN_RUNNING) {
-		return err_set(err, RC_STATE,
-		    e->settings.state == RUN_PAUSED ? "experiment_paused" : "experiment_archived",
-		    "", "experiment %s is %s", e->name, run_state_names[e->settings.state]);
-	}
-	if (in->want_pmf && e->arms.nactive > PMF_MAX) {
-		return err_set(err, RC_LIMIT, "too_many", "",
-		    "include=pmf answers for up to %d arms", PMF_MAX);
-	}
-	if (experiment_env(e).dim != (in->x ? in->dim : 0) && (e->ops->flags & POLICY_CONTEXTUAL)) {
-		return err_set(err, RC_INVALID, "missing_field", "/context",
-		    "policy %s needs the %zu declared features", e->ops->name, e->nfeatures);
-	}
-	return 0;
-}
-
-int experiment_select(const struct experiment *e, const struct select_in *in, uint64_t at_us,
-    struct arena *mem, struct event *ret_ev, struct errinfo *err)
-{
-	struct event ev = next_event(e, EVENT_DECISION, at_us);
-	struct event_decision *d = &ev.decision;
-	struct rng policy_rng = rng_at(e->seed, ev.seq, RNG_POLICY);
-	struct rng rng = rng_at(e->seed, ev.seq, RNG_DRAW);
-	struct pick *pick = arena_alloc(mem, sizeof(*pick));
-	double *pmf = NULL;
-	struct ask ask;
-	int rc = check_select(e, in, err);
-
-	if (rc == 0) {
-		rc = pick ? eligible_arms(e, in, mem, &ask, err) : out_of_memory(err);
-	}
-	if (rc) {
-		return rc;
-	}
-	if (e->ops->draw && ask.all && ask.n >= DRAW_FROM && !in->want_pmf) {
-		rc = draw_sublinear(e, &ask, &policy_rng, &rng, pick, err);
-	} else {
-		rc = draw_from_pmf(e, &ask, &policy_rng, &rng, mem, &pmf, pick, err);
-	}
-	if (rc) {
-		return rc;
-	}
-	d->flags = (in->defer ? DECISION_DEFER : 0) | (in->want_pmf ? DECISION_PMF : 0) |
-		   (in->has_eligible || in->nexclude ? DECISION_RESTRICTED : 0);
-	if (d->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
-		d->slots = ask.slots;
-		d->nslots = ask.n;
-	}
-	d->pmf = in->want_pmf ? pmf : NULL;
-	d->picks = pick;
-	d->npicks = 1;
-	d->id = in->id;
-	d->fingerprint = in->id ? in->fingerprint : 0;
-	d->expires_us = e->settings.window_us ? ev.at_us + e->settings.window_us : 0;
-	d->x = in->x;
-	d->dim = in->dim;
-	d->subject = in->subject;
-	d->context = in->context;
-	d->groups = in->groups;
-	d->ngroups = in->ngroups;
-	*ret_ev = ev;
-	return 0;
+	f->groups = groups;
+	f->ngroups = d->ngroups;
+	return groups ? 0 : RC_MEMORY;
 }
 
 /* Feedback to decision d, with what its update will need copied over. */
-static struct event feedback_event(
-    const struct experiment *e, const struct event *d, enum event_kind kind, uint64_t at_us)
+static int feedback_event(const struct experiment *e, const struct event *d, enum event_kind kind,
+    uint64_t at_us, struct arena *mem, struct event *ret)
 {
-	struct event ev = next_event(e, kind, at_us);
+	const struct event_decision *of = &d->decision;
+	struct event_feedback *f = &ret->feedback;
 
-	ev.feedback.ref = d->seq;
-	ev.feedback.id = d->decision.id;
-	ev.feedback.pick = d->decision.picks[0];
-	ev.feedback.x = d->decision.x;
-	ev.feedback.dim = d->decision.dim;
-	return ev;
+	*ret = experiment_next(e, kind, at_us);
+	f->ref = d->seq;
+	f->id = of->id;
+	f->x = of->x;
+	f->dim = of->dim;
+	f->memo = of->memo;
+	f->nmemo = of->nmemo;
+	if (of->flags & DECISION_SLATE) {
+		f->flags = FEEDBACK_SLATE;
+	} else if (of->flags & DECISION_FORECAST) {
+		f->flags = FEEDBACK_FORECAST;
+		f->prediction = of->prediction;
+	} else {
+		f->pick = of->picks[0];
+	}
+	return of->ngroups ? copy_groups(e, of, mem, f) : 0;
 }
 
-static double clip(const struct experiment *e, double v)
+/* feedback_event() failed: for want of memory, or because the decision is not of this log. */
+static int no_event(int rc, struct errinfo *err)
+{
+	return rc == RC_MEMORY
+		   ? experiment_no_memory(err)
+		   : err_set(err, rc, "internal", "", "the decision does not fit the state");
+}
+
+double experiment_clip(const struct experiment *e, double v)
 {
 	return v < e->lo ? e->lo : v > e->hi ? e->hi : v;
 }
 
 static bool is_retired(const struct experiment *e, const struct event *d)
 {
-	return e->arms.arm[d->decision.picks[0].slot].state == ARM_RETIRED;
+	return d->decision.npicks && e->arms.arm[d->decision.picks[0].slot].state == ARM_RETIRED;
 }
 
 /* The aggregate that is held once this reward has come. */
@@ -381,30 +202,141 @@ static int check_feedback(const struct experiment *e, const struct pending *p, s
 	return 0;
 }
 
+/* The form of feedback that this decision takes. */
+static int check_form(
+    const struct experiment *e, const struct event *d, enum feedback_form form, struct errinfo *err)
+{
+	static const char *const pointers[] = {"/reward", "/rewards", "/label"};
+	enum feedback_form want = d->decision.flags & DECISION_FORECAST ? FORM_LABEL
+				  : d->decision.flags & DECISION_SLATE || (e->traits & POLICY_FULL)
+				      ? FORM_REWARDS
+				      : FORM_REWARD;
+
+	return form == want ? 0
+			    : err_set(err, RC_INVALID, "unsupported_feedback", pointers[form],
+				  "policy %s learns from %s here", e->ops->name,
+				  want == FORM_LABEL     ? "the label of its forecast"
+				  : want == FORM_REWARDS ? "rewards by arm: {\"rewards\": {..}}"
+							 : "one reward per decision");
+}
+
+static int compare_rewards(const void *a, const void *b)
+{
+	const struct result *x = a, *y = b;
+
+	return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static int bad_arm(struct errinfo *err, const char *code, const char *arm, const char *why)
+{
+	char pointer[ID_MAX + 16];
+
+	snprintf(pointer, sizeof(pointer), "/rewards/%s", arm);
+	return err_set(err, RC_INVALID, code, pointer, "%s", why);
+}
+
+/* Full information: a reward of every arm that could be answered. */
+static int all_rewards(const struct experiment *e, const struct event_decision *d,
+    const struct reward_in *in, struct arena *mem, struct event_feedback *f, struct errinfo *err)
+{
+	struct result *all = arena_array(mem, in->nrewards, sizeof(*all));
+	size_t n = 0, k = 0;
+
+	if (!all) {
+		return experiment_no_memory(err);
+	}
+	for (size_t i = 0; i < in->nrewards; i++) {
+		all[i].slot = arms_find(&e->arms, in->rewards[i].arm);
+		all[i].reward = in->rewards[i].reward;
+		if (all[i].slot == ARM_NONE) {
+			return bad_arm(err, "unknown_arm", in->rewards[i].arm, "no such arm");
+		}
+	}
+	qsort(all, in->nrewards, sizeof(*all), compare_rewards);
+	for (size_t i = 0; i < d->nslots; i++) {
+		bool gone = e->arms.arm[d->slots[i]].state == ARM_RETIRED;
+
+		if (k == in->nrewards || all[k].slot != d->slots[i]) {
+			if (gone) {
+				continue;
+			}
+			return bad_arm(err, "missing_field", arms_id(&e->arms, d->slots[i]),
+			    "the reward of every arm that could be answered is needed");
+		}
+		f->flags |=
+		    experiment_clip(e, all[k].reward) != all[k].reward ? FEEDBACK_CLIPPED : 0;
+		if (d->slots[i] == f->pick.slot) {
+			f->reward = all[k].reward;
+		}
+		if (!gone) {
+			all[n++] = all[k];
+		}
+		k++;
+	}
+	if (k < in->nrewards) {
+		return bad_arm(err, "unknown_arm", arms_id(&e->arms, all[k].slot),
+		    "the arm could not be answered");
+	}
+	f->results = all;
+	f->nresults = n;
+	return 0;
+}
+
+static int check_rewards(const struct reward_in *in, struct errinfo *err)
+{
+	if (in->form != FORM_REWARDS) {
+		return isfinite(in->reward) ? 0
+					    : err_set(err, RC_INVALID, "out_of_range",
+						  in->form == FORM_LABEL ? "/label" : "/reward",
+						  "reward must be finite");
+	}
+	for (size_t i = 0; i < in->nrewards; i++) {
+		if (!isfinite(in->rewards[i].reward)) {
+			return bad_arm(
+			    err, "out_of_range", in->rewards[i].arm, "reward must be finite");
+		}
+	}
+	return in->nrewards
+		   ? 0
+		   : err_set(err, RC_INVALID, "out_of_range", "/rewards", "rewards names no arm");
+}
+
 int experiment_reward(const struct experiment *e, const struct event *d, const struct pending *p,
-    const struct reward_in *in, uint64_t at_us, struct event *ret_ev,
+    const struct reward_in *in, uint64_t at_us, struct arena *mem, struct event *ret_ev,
     enum feedback_status *ret_status, struct errinfo *err)
 {
-	struct event ev = feedback_event(e, d, EVENT_REWARD, at_us);
+	struct event ev;
 	struct event_feedback *f = &ev.feedback;
-	bool late = d->decision.expires_us && ev.at_us >= d->decision.expires_us;
+	bool late;
 	int rc = check_feedback(e, p, err);
 
+	rc = rc ? rc : check_form(e, d, in->form, err);
+	rc = rc ? rc : check_rewards(in, err);
 	if (rc) {
 		return rc;
 	}
-	if (!isfinite(in->reward)) {
-		return err_set(err, RC_INVALID, "out_of_range", "/reward", "reward must be finite");
+	rc = feedback_event(e, d, EVENT_REWARD, at_us, mem, &ev);
+	if (rc) {
+		return no_event(rc, err);
 	}
+	late = (d->decision.expires_us && ev.at_us >= d->decision.expires_us) ||
+	       p->flags & PENDING_EXPIRED;
 	f->reward = in->reward;
 	f->key = in->key;
 	f->fingerprint = in->key ? in->fingerprint : 0;
-	late = late || p->flags & PENDING_EXPIRED;
-	f->flags = (late ? FEEDBACK_IS_LATE : 0) |
-		   (clip(e, in->reward) != in->reward ? FEEDBACK_CLIPPED : 0);
-	judge_reward(e, d, p, clip(e, in->reward), late, f);
-	if (f->status == FEEDBACK_LATE || f->status == FEEDBACK_DUPLICATE) {
-		ev.kind = (enum event_kind)0;
+	f->flags |= late ? FEEDBACK_IS_LATE : 0;
+	if (f->flags & FEEDBACK_SLATE) {
+		rc = experiment_slate_reward(e, d, p, in, late, mem, &ev, err);
+	} else {
+		rc = in->form == FORM_REWARDS ? all_rewards(e, &d->decision, in, mem, f, err) : 0;
+		f->flags |= experiment_clip(e, f->reward) != f->reward ? FEEDBACK_CLIPPED : 0;
+		judge_reward(e, d, p, experiment_clip(e, f->reward), late, f);
+		if (f->status == FEEDBACK_LATE || f->status == FEEDBACK_DUPLICATE) {
+			ev.kind = (enum event_kind)0;
+		}
+	}
+	if (rc) {
+		return rc;
 	}
 	*ret_status = f->status;
 	*ret_ev = ev;
@@ -412,13 +344,17 @@ int experiment_reward(const struct experiment *e, const struct event *d, const s
 }
 
 int experiment_activate(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev, struct errinfo *err)
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err)
 {
-	struct event ev = feedback_event(e, d, EVENT_ACTIVATE, at_us);
+	struct event ev;
 	int rc = check_feedback(e, p, err);
 
 	if (rc) {
 		return rc;
+	}
+	rc = feedback_event(e, d, EVENT_ACTIVATE, at_us, mem, &ev);
+	if (rc) {
+		return no_event(rc, err);
 	}
 	if (!(p->flags & PENDING_DEFERRED)) {
 		return err_set(err, RC_STATE, "decision_not_deferred", "",
@@ -438,10 +374,14 @@ int experiment_activate(const struct experiment *e, const struct event *d, const
 }
 
 int experiment_void(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev, struct errinfo *err)
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err)
 {
-	struct event ev = feedback_event(e, d, EVENT_VOID, at_us);
+	struct event ev;
+	int rc = feedback_event(e, d, EVENT_VOID, at_us, mem, &ev);
 
+	if (rc) {
+		return no_event(rc, err);
+	}
 	if (p->flags & PENDING_VOID) {
 		return RC_EXISTS;
 	}
@@ -449,29 +389,42 @@ int experiment_void(const struct experiment *e, const struct event *d, const str
 		return err_set(err, RC_STATE, "decision_closed", "",
 		    "the decision has been learnt from or its window has closed");
 	}
-	ev.feedback.flags = FEEDBACK_CLOSE | (is_retired(e, d) ? 0 : FEEDBACK_LOST);
-	*ret_ev = ev;
-	return 0;
+	if (ev.feedback.flags & FEEDBACK_SLATE) {
+		rc = experiment_slate_close(e, d, p, mem, &ev);
+	} else {
+		ev.feedback.flags |= FEEDBACK_CLOSE | (is_retired(e, d) ? 0 : FEEDBACK_LOST);
+	}
+	if (rc == 0) {
+		*ret_ev = ev;
+	}
+	return rc ? experiment_no_memory(err) : 0;
 }
 
 int experiment_expire(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev)
+    uint64_t at_us, struct arena *mem, struct event *ret_ev)
 {
-	struct event ev = feedback_event(e, d, EVENT_EXPIRY, at_us);
+	struct event ev;
+	int rc = feedback_event(e, d, EVENT_EXPIRY, at_us, mem, &ev);
 
+	if (rc) {
+		return rc;
+	}
 	if (!pending_is_open(p)) {
 		return RC_EXISTS;
 	}
 	if (d->decision.expires_us == 0 || ev.at_us < d->decision.expires_us) {
 		return RC_STATE;
 	}
-	if (is_retired(e, d)) {
-		ev.feedback.flags = FEEDBACK_CLOSE;
+	if (ev.feedback.flags & FEEDBACK_SLATE) {
+		rc = experiment_slate_close(e, d, p, mem, &ev);
+	} else if (is_retired(e, d)) {
+		ev.feedback.flags |= FEEDBACK_CLOSE;
 	} else if (!is_unshown(p) && (p->rewards || e->settings.has_fallback)) {
-		learn_now(&ev.feedback, p, p->rewards ? clip(e, p->held) : e->settings.fallback);
+		learn_now(&ev.feedback, p,
+		    p->rewards ? experiment_clip(e, p->held) : e->settings.fallback);
 	} else {
-		ev.feedback.flags = FEEDBACK_CLOSE | FEEDBACK_LOST;
+		ev.feedback.flags |= FEEDBACK_CLOSE | FEEDBACK_LOST;
 	}
 	*ret_ev = ev;
-	return 0;
+	return rc;
 }

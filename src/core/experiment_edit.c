@@ -166,6 +166,7 @@ int experiment_change(const struct experiment *e, const struct settings *s, uint
 		return settings_equal(s, &e->settings) ? RC_EXISTS : rc;
 	}
 	rc = settings_check(s, e->lo, e->hi, err);
+	rc = rc ? rc : experiment_check_settings(e, s, err);
 	if (rc) {
 		return rc;
 	}

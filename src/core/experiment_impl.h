@@ -14,11 +14,17 @@ struct experiment {
 	uint64_t seed, fingerprint;
 	double lo, hi;
 	enum goal goal;
+	uint32_t slots;
+	unsigned traits;          /* enum policy_flag, as the parameters have it */
+	size_t dim;               /* entries of x that the policy reads */
 	struct settings settings; /* its label is ours */
 	uint64_t seq, at_us, created_us, changed_seq, expired_ref;
 	bool has_windows; /* settings ever had a window */
 	struct totals totals;
 	struct arms arms;
+	struct arms groups;     /* ids and totals; their state means nothing */
+	struct result *results; /* scratch, one per arm; POLICY_FULL only */
+	bool planning;          /* a plan was begun and has not come yet */
 	struct history history;
 };
 
@@ -26,5 +32,25 @@ struct experiment {
 int experiment_start(const struct experiment_spec *spec, const struct policy_ops *ops,
     bool with_state, struct experiment **ret, struct errinfo *err);
 struct policy_env experiment_env(const struct experiment *e);
+int experiment_no_memory(struct errinfo *err);
+/* The next event, empty. */
+struct event experiment_next(const struct experiment *e, enum event_kind kind, uint64_t at_us);
+int experiment_reserve_label(struct experiment *e, const char *label);
+int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err);
+void experiment_add_arm(struct experiment *e, const char *id, const char *label);
+void experiment_set(struct experiment *e, const struct settings *s);
+double experiment_clip(const struct experiment *e, double reward);
+/* What the policy can do with these settings. RC_INVALID. */
+int experiment_check_settings(
+    const struct experiment *e, const struct settings *s, struct errinfo *err);
+
+bool experiment_is_slate(const struct experiment *e);
+/* The rest of experiment_reward, and of void and expiry, for slates. Flags and kind of ev are set.
+ * RC_INVALID, RC_MEMORY. */
+int experiment_slate_reward(const struct experiment *e, const struct event *d,
+    const struct pending *p, const struct reward_in *in, bool late, struct arena *mem,
+    struct event *ev, struct errinfo *err);
+int experiment_slate_close(const struct experiment *e, const struct event *d,
+    const struct pending *p, struct arena *mem, struct event *ev);
 
 #endif

@@ -85,6 +85,7 @@ void experiment_save(const struct experiment *e, struct buf *out)
 	buf_put_f64(out, e->lo);
 	buf_put_f64(out, e->hi);
 	buf_put_u8(out, (uint8_t)e->goal);
+	buf_put_var(out, e->slots);
 	buf_put_var(out, e->nfeatures);
 	for (size_t i = 0; i < e->nfeatures; i++) {
 		put_text(out, e->features[i]);
@@ -98,6 +99,8 @@ void experiment_save(const struct experiment *e, struct buf *out)
 	buf_put_var(out, e->expired_ref);
 	save_totals(&e->totals, out);
 	arms_save(&e->arms, out);
+	arms_save(&e->groups, out);
+	buf_put_u8(out, e->planning);
 	history_save(&e->history, out);
 	buf_put_var(out, e->ops->version);
 	e->ops->serialise(e->state, out);
@@ -204,9 +207,18 @@ static void load_settings(struct rd *in, struct arena *mem, struct settings *s)
 	s->state = (enum run_state)get_choice(in, RUN_ARCHIVED + 1);
 }
 
+static uint32_t load_slots(struct rd *in)
+{
+	uint64_t n = rd_var(in);
+
+	if (n < 1 || n > SLATE_MAX) {
+		rd_fail(in);
+	}
+	return (uint32_t)n;
+}
+
 static void load_spec(struct rd *in, struct arena *mem, struct experiment_spec *spec)
 {
-	spec->slots = 1;
 	spec->name = get_text(in, mem, ID_MAX);
 	spec->policy = get_text(in, mem, ID_MAX);
 	load_params(in, mem, spec);
@@ -215,6 +227,7 @@ static void load_spec(struct rd *in, struct arena *mem, struct experiment_spec *
 	spec->lo = rd_f64(in);
 	spec->hi = rd_f64(in);
 	spec->goal = (enum goal)get_choice(in, GOAL_MINIMISE + 1);
+	spec->slots = load_slots(in);
 	load_features(in, mem, spec);
 	load_settings(in, mem, &spec->settings);
 }
@@ -266,6 +279,11 @@ static int load_state(struct rd *in, struct experiment *e)
 		return RC_CORRUPT;
 	}
 	rc = arms_load(&e->arms, in);
+	rc = rc ? rc : arms_load(&e->groups, in);
+	e->planning = get_choice(in, 2);
+	if (rc == 0 && e->planning && !e->ops->plan_due) {
+		rc = RC_CORRUPT;
+	}
 	if (rc == 0) {
 		rc = history_load(&e->history, in);
 	}
@@ -283,7 +301,10 @@ static int load_state(struct rd *in, struct experiment *e)
 	if (rc == 0 && (rd_left(in) || e->ops->slots(e->state) != e->arms.n)) {
 		rc = RC_CORRUPT;
 	}
-	return rc ? rc : e->ops->reserve(e->state, e->arms.cap);
+	if (rc == 0 && e->ops->reserve_groups) {
+		rc = e->ops->reserve_groups(e->state, e->groups.n);
+	}
+	return rc ? rc : experiment_reserve_arms(e, 0, 0, NULL);
 }
 
 int experiment_load(

@@ -64,6 +64,21 @@ const struct totals *experiment_totals(const struct experiment *e)
 	return &e->totals;
 }
 
+unsigned experiment_traits(const struct experiment *e)
+{
+	return e->traits;
+}
+
+size_t experiment_dim(const struct experiment *e)
+{
+	return e->dim;
+}
+
+const struct arms *experiment_groups(const struct experiment *e)
+{
+	return &e->groups;
+}
+
 const struct arms *experiment_arms(const struct experiment *e)
 {
 	return &e->arms;

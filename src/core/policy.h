@@ -34,6 +34,8 @@ enum policy_flag {
 	POLICY_FULL = 16,         /* learns from the rewards of all arms that could be drawn */
 	POLICY_SUBJECT = 32,      /* every decision names a subject */
 	POLICY_ARMLESS = 64,      /* works without arms */
+	POLICY_ANY_SLATE = 128,   /* learns soundly from arms drawn one after another without
+				     replacement, each with its propensity at its turn */
 };
 
 #define PLAN_AT_ONCE 2e6 /* basic steps: some milliseconds */
@@ -99,8 +101,8 @@ struct policy_ops {
 	    struct errinfo *err);
 
 	/* Work that is too long for a decision; optional, all five or none. When plan_due(), the
-	 * engine makes an event that begins a plan (plan_begin: changes), and computes
-	 * plan_make(plan_input()), a function of bytes, at once if plan_cost() is below
+	 * engine takes plan_input(), makes an event that begins a plan (plan_begin: changes), and
+	 * computes plan_make() of the input, a function of bytes, at once if plan_cost() is below
 	 * PLAN_AT_ONCE, else in another thread; a later event brings the result (plan_apply:
 	 * changes; RC_CORRUPT, nothing changed). Decisions meanwhile use the old plan. Between
 	 * begin and apply plan_due() is false. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/experiment_plan.h"
+
 #define MEM_MAX ((size_t)64 << 20)
 
 void replay_init(struct replay *r, const struct replay_options *o)
@@ -14,6 +16,7 @@ void replay_init(struct replay *r, const struct replay_options *o)
 	arena_init(&r->mem, MEM_MAX);
 	buf_init(&r->logged, EVENT_BYTES_MAX);
 	buf_init(&r->again, EVENT_BYTES_MAX);
+	buf_init(&r->plan, EVENT_BYTES_MAX);
 }
 
 void replay_release(struct replay *r)
@@ -22,6 +25,7 @@ void replay_release(struct replay *r)
 	arena_release(&r->mem);
 	buf_release(&r->logged);
 	buf_release(&r->again);
+	buf_release(&r->plan);
 }
 
 static int out_of_memory(struct errinfo *err)
@@ -59,8 +63,22 @@ static int differ_decision(struct replay *r, const struct event *a, const struct
 	const struct pick *was = a->decision.picks, *is = b->decision.picks;
 	const struct arms *arms = experiment_arms(r->e);
 
-	if (a->decision.npicks != 1) {
-		return diverge(r, a, "%zu arms are logged, one is answered", a->decision.npicks);
+	if (a->decision.npicks != b->decision.npicks) {
+		return diverge(r, a, "%zu arms are logged, %zu are answered", a->decision.npicks,
+		    b->decision.npicks);
+	}
+	if (a->decision.prediction != b->decision.prediction) {
+		return diverge(r, a, "%.17g is logged as the prediction, %.17g is predicted",
+		    a->decision.prediction, b->decision.prediction);
+	}
+	for (size_t i = 0; i + 1 < a->decision.npicks; i++) {
+		if (was->slot == is->slot && was->propensity == is->propensity) {
+			was++;
+			is++;
+		}
+	}
+	if (a->decision.npicks == 0) {
+		return diverge(r, a, "what the policy noted for its update differs");
 	}
 	if (was->slot != is->slot || was->propensity != is->propensity) {
 		return diverge(r, a,
@@ -73,8 +91,10 @@ static int differ_decision(struct replay *r, const struct event *a, const struct
 		    a->decision.expires_us, b->decision.expires_us);
 	}
 	return diverge(r, a, "%s",
-	    a->decision.flags & DECISION_PMF ? "the distribution or its arms differ"
-					     : "the arms that were eligible differ");
+	    a->decision.nmemo != b->decision.nmemo ? "what the policy noted for its update differs"
+	    : a->decision.flags & DECISION_PMF
+		? "the distribution or its arms differ"
+		: "the arms that were eligible differ, or what the policy noted");
 }
 
 static int differ_feedback(struct replay *r, const struct event *a, const struct event *b)
@@ -84,6 +104,10 @@ static int differ_feedback(struct replay *r, const struct event *a, const struct
 	if (a->kind == EVENT_REWARD && was->status != is->status) {
 		return diverge(r, a, "status %s is logged, %s is due",
 		    feedback_status_names[was->status], feedback_status_names[is->status]);
+	}
+	if (was->narms != is->narms) {
+		return diverge(r, a, "the fate of %zu arms is logged, that of %zu is due",
+		    was->narms, is->narms);
 	}
 	if (was->pick.slot != is->pick.slot || was->pick.propensity != is->pick.propensity) {
 		return diverge(r, a,
@@ -166,24 +190,52 @@ static int derive_decision(struct replay *r, const struct event *ev, struct erri
 	return rc ? refused(r, ev, rc, &why, err) : compare(r, ev, &again, err);
 }
 
+/* The feedback as it was sent. */
+static int reward_given(struct replay *r, const struct event_feedback *f, struct reward_in *ret)
+{
+	const struct arms *arms = experiment_arms(r->e);
+	size_t n = f->flags & FEEDBACK_SLATE ? f->narms : f->nresults;
+	struct arm_reward *at = arena_array(&r->mem, n, sizeof(*at));
+
+	if (!at) {
+		return RC_MEMORY;
+	}
+	ret->form = f->flags & FEEDBACK_FORECAST               ? FORM_LABEL
+		    : f->flags & FEEDBACK_SLATE || f->nresults ? FORM_REWARDS
+							       : FORM_REWARD;
+	for (size_t i = 0; i < n; i++) {
+		bool slate = f->flags & FEEDBACK_SLATE;
+		uint32_t slot = slate ? f->arms[i].pick.slot : f->results[i].slot;
+
+		at[i].arm = slot < arms->n ? arms_id(arms, slot) : "";
+		at[i].reward = slate ? f->arms[i].reward : f->results[i].reward;
+	}
+	ret->rewards = at;
+	ret->nrewards = n;
+	return 0;
+}
+
 /* The event that the same feedback gives now; kind 0: none. */
 static int ask_again(struct replay *r, const struct event *ev, const struct event *d,
     const struct pending *p, struct event *ret, struct errinfo *why)
 {
 	const struct event_feedback *f = &ev->feedback;
-	const struct reward_in in = {
-	    .reward = f->reward, .key = f->key, .fingerprint = f->fingerprint};
+	struct reward_in in = {.reward = f->reward, .key = f->key, .fingerprint = f->fingerprint};
 	enum feedback_status status;
+	int rc = ev->kind == EVENT_REWARD ? reward_given(r, f, &in) : 0;
 
+	if (rc) {
+		return rc;
+	}
 	switch (ev->kind) {
 	case EVENT_REWARD:
-		return experiment_reward(r->e, d, p, &in, ev->at_us, ret, &status, why);
+		return experiment_reward(r->e, d, p, &in, ev->at_us, &r->mem, ret, &status, why);
 	case EVENT_ACTIVATE:
-		return experiment_activate(r->e, d, p, ev->at_us, ret, why);
+		return experiment_activate(r->e, d, p, ev->at_us, &r->mem, ret, why);
 	case EVENT_VOID:
-		return experiment_void(r->e, d, p, ev->at_us, ret, why);
+		return experiment_void(r->e, d, p, ev->at_us, &r->mem, ret, why);
 	default:
-		return experiment_expire(r->e, d, p, ev->at_us, ret);
+		return experiment_expire(r->e, d, p, ev->at_us, &r->mem, ret);
 	}
 }
 
@@ -205,8 +257,11 @@ static int derive_feedback(struct replay *r, const struct event *ev, struct erri
 	if (rc) {
 		return rc;
 	}
-	if (d.decision.npicks != 1 || d.decision.picks[0].slot >= experiment_arms(r->e)->n) {
-		return diverge(r, ev, "its decision, seq %" PRIu64 ", has no such arm", f->ref);
+	for (size_t i = 0; i < d.decision.npicks; i++) {
+		if (d.decision.picks[i].slot >= experiment_arms(r->e)->n) {
+			return diverge(
+			    r, ev, "its decision, seq %" PRIu64 ", has no such arm", f->ref);
+		}
 	}
 	rc = ask_again(r, ev, &d, &p, &again, &why);
 	if (rc) {
@@ -216,6 +271,34 @@ static int derive_feedback(struct replay *r, const struct event *ev, struct erri
 		return diverge(r, ev, "a reward is logged that counts for nothing");
 	}
 	return compare(r, ev, &again, err);
+}
+
+/* A plan is computed again from the same state. */
+static int derive_plan(struct replay *r, const struct event *ev, struct errinfo *err)
+{
+	struct event again;
+	int rc;
+
+	if (ev->plan.op != PLAN_DONE) {
+		if (!experiment_policy(r->e)->plan_due) {
+			return diverge(r, ev, "its policy makes no plans");
+		}
+		rc = experiment_plan_now(r->e, ev->at_us, &r->mem, &again, err);
+		if (rc) {
+			return rc;
+		}
+		buf_reset(&r->plan);
+		buf_put(&r->plan, again.plan.bytes, again.plan.n);
+		if (r->plan.rc) {
+			return out_of_memory(err);
+		}
+	}
+	if (ev->plan.op != PLAN_BEGIN &&
+	    (ev->plan.n != r->plan.len || memcmp(ev->plan.bytes, r->plan.data, r->plan.len) != 0)) {
+		return diverge(r, ev, "another plan comes out");
+	}
+	r->report.derived++;
+	return 0;
 }
 
 static int create(struct replay *r, const struct event *ev, struct errinfo *err)
@@ -262,6 +345,9 @@ int replay_event(struct replay *r, const struct event *ev, struct errinfo *err)
 			rc = derive_decision(r, ev, err);
 		} else if (r->o.derive && r->o.past && event_is_feedback(ev)) {
 			rc = derive_feedback(r, ev, err);
+		}
+		if (rc == 0 && r->o.derive && ev->kind == EVENT_PLAN) {
+			rc = derive_plan(r, ev, err);
 		}
 		rc = rc ? rc : fold(r, ev, err);
 	}

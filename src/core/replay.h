@@ -33,7 +33,7 @@ struct replay {
 	struct experiment *e; /* NULL before the first event */
 	struct replay_report report;
 	struct arena mem;
-	struct buf logged, again;
+	struct buf logged, again, plan;
 };
 
 void replay_init(struct replay *r, const struct replay_options *o);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define FLOOR_END 1.0
-#define SLOTS_MAX 64
 
 const char *const goal_names[] = {"maximise", "minimise", NULL};
 const char *const late_rule_names[] = {"record", "learn", "drop", NULL};
@@ -91,8 +90,8 @@ int spec_check(const struct experiment_spec *spec, struct errinfo *err)
 		return err_set(err, RC_INVALID, "invalid_id", "",
 		    "an experiment's name is 1-128 of A-Z a-z 0-9 . _ : -");
 	}
-	if (spec->slots < 1 || spec->slots > SLOTS_MAX) {
-		return invalid(err, "/slots", "slots must lie in 1..64");
+	if (spec->slots < 1 || spec->slots > SLATE_MAX) {
+		return invalid(err, "/slots", "slots must lie in 1..1024");
 	}
 	if (!isfinite(spec->lo) || !isfinite(spec->hi) || !(spec->lo < spec->hi) ||
 	    !isfinite(spec->hi - spec->lo)) {

@@ -185,10 +185,10 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	pending_start(&p, &d.decision);
 	if (keeps) {
 		rc = experiment_reward(e, &d, &p,
-		    &(struct reward_in){.reward = round->click, .key = id}, round->at_us, &ev,
+		    &(struct reward_in){.reward = round->click, .key = id}, round->at_us, mem, &ev,
 		    &status, err);
 	} else {
-		rc = experiment_void(e, &d, &p, round->at_us, &ev, err);
+		rc = experiment_void(e, &d, &p, round->at_us, mem, &ev, err);
 	}
 	rc = rc ? rc : experiment_apply(e, &ev);
 	if (rc) {

@@ -3,9 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/num.h"
-#include "core/experiment.h"
+#include "core/experiment_plan.h"
 
 /* Time in a simulation. Within its step a play is made, then rewards that are due come, then
  * decisions whose reward got lost expire. */
@@ -19,9 +20,14 @@
 /* What must be remembered of a decision until its reward comes. */
 struct due {
 	uint64_t seq, expires_us;
-	struct pick pick;
-	double reward;
-	bool lost;
+	bool lost, slate;
+	size_t npicks;
+	struct pick *picks; /* room for the slots of the experiment */
+	double *rewards;    /* one per pick */
+	struct buf memo;    /* the policy's, then x */
+	size_t ngroups;
+	const char *names[GROUPS_MAX]; /* the environment's */
+	size_t dim;
 };
 
 struct run {
@@ -31,6 +37,9 @@ struct run {
 	struct experiment *e;
 	struct arena mem;
 	struct due *due; /* the last delay + 1 plays */
+	uint32_t slots;
+	struct pick *picks;
+	double *rewards; /* slots for each due */
 	uint64_t seed;
 	struct num_sum expected, drawn;
 };
@@ -49,34 +58,85 @@ static int apply(struct run *r, const struct event *ev)
 	return rc ? rc : experiment_apply(r->e, ev);
 }
 
+/* What the update will need of the decision, kept until then. */
+static int keep(struct due *due, const struct event *ev)
+{
+	const struct event_decision *d = &ev->decision;
+
+	due->seq = ev->seq;
+	due->expires_us = d->expires_us;
+	due->slate = d->flags & DECISION_SLATE;
+	due->npicks = d->npicks;
+	memcpy(due->picks, d->picks, d->npicks * sizeof(*d->picks));
+	buf_reset(&due->memo);
+	buf_put(&due->memo, d->memo, d->nmemo);
+	buf_put(&due->memo, d->x, d->dim * sizeof(*d->x));
+	due->dim = d->dim;
+	due->ngroups = d->ngroups;
+	for (size_t i = 0; i < d->ngroups; i++) {
+		due->names[i] = d->groups[i]; /* the environment's own, which stay */
+	}
+	return due->memo.rc;
+}
+
+/* A play of the environment: what the arms paid, and what was to be expected. */
+static double pay(struct run *r, uint64_t t, struct due *due, struct rng *rng)
+{
+	double mean;
+
+	if (r->env_ops->slate) {
+		uint32_t *arms = arena_array(&r->mem, due->npicks, sizeof(*arms));
+
+		for (size_t i = 0; arms && i < due->npicks; i++) {
+			arms[i] = due->picks[i].slot;
+		}
+		r->env_ops->slate(r->env, t, arms, due->npicks, rng, due->rewards, &mean);
+	} else {
+		due->rewards[0] = r->env_ops->step(r->env, t, due->picks[0].slot, rng, &mean);
+	}
+	return mean;
+}
+
 /* Makes play t and remembers what will come of it. */
 static int play(struct run *r, uint64_t t, struct sim_one *ret, struct errinfo *err)
 {
 	struct rng rng = rng_at(r->seed, t, RNG_ENV);
 	struct due *due = &r->due[t % ((uint64_t)r->opts->delay + 1)];
+	struct env_ask ask = {.x = NULL};
 	struct event ev;
-	double mean;
-	int rc;
+	int rc = 0;
 
 	arena_reset(&r->mem);
-	rc = experiment_select(
-	    r->e, &(struct select_in){.id = NULL}, t * STEP_US, &r->mem, &ev, err);
+	if (r->env_ops->ask) {
+		r->env_ops->ask(r->env, t, &rng, &ask);
+	}
+	if (experiment_plan_due(r->e, t * STEP_US)) {
+		rc = experiment_plan_now(r->e, t * STEP_US, &r->mem, &ev, err);
+		rc = rc ? rc : apply(r, &ev);
+	}
+	rc = rc ? rc
+		: experiment_select(r->e,
+		      &(struct select_in){.x = ask.x,
+			  .dim = ask.dim,
+			  .groups = ask.groups,
+			  .ngroups = ask.ngroups,
+			  .subject = ask.subject},
+		      t * STEP_US, &r->mem, &ev, err);
 	if (rc == 0) {
 		rc = apply(r, &ev);
+	}
+	if (rc == 0) {
+		rc = keep(due, &ev);
 	}
 	if (rc) {
 		return rc;
 	}
-	*due = (struct due){
-	    .seq = ev.seq,
-	    .expires_us = ev.decision.expires_us,
-	    .pick = ev.decision.picks[0],
-	};
-	due->reward = r->env_ops->step(r->env, t, due->pick.slot, &rng, &mean);
+	num_sum_add(&r->expected, pay(r, t, due, &rng));
 	due->lost = r->opts->loss > 0 && rng_uniform(&rng) < r->opts->loss;
-	num_sum_add(&r->expected, mean);
-	num_sum_add(&r->drawn, due->reward);
-	ret->plays[due->pick.slot]++;
+	for (size_t i = 0; i < due->npicks; i++) {
+		num_sum_add(&r->drawn, due->rewards[i]);
+		ret->plays[due->picks[i].slot]++;
+	}
 	return 0;
 }
 
@@ -86,20 +146,47 @@ static int settle(struct run *r, const struct due *due, uint64_t t, struct errin
 	struct event decision = {
 	    .kind = EVENT_DECISION,
 	    .seq = due->seq,
-	    .decision = {.picks = &due->pick, .npicks = 1, .expires_us = due->expires_us},
+	    .decision = {.picks = due->picks,
+		.npicks = due->npicks,
+		.flags = due->slate ? DECISION_SLATE : 0,
+		.groups = due->names,
+		.ngroups = due->ngroups,
+		.memo = due->memo.data,
+		.nmemo = due->memo.len - due->dim * sizeof(double),
+		.dim = due->dim,
+		.expires_us = due->expires_us},
 	};
+	struct reward_in in = {.form = due->slate ? FORM_REWARDS : FORM_REWARD,
+	    .reward = due->rewards[0],
+	    .nrewards = due->npicks};
+	struct arm_reward *rewards = arena_array(&r->mem, due->npicks, sizeof(*rewards));
+	double *x = arena_array(&r->mem, due->dim, sizeof(*x));
 	struct pending p;
 	enum feedback_status status;
 	struct event ev;
 	int rc;
 
+	if (due->npicks == 0) {
+		return 0; /* an empty slate earns nothing and waits for nothing */
+	}
+	if (!rewards || !x) {
+		return RC_MEMORY;
+	}
+	for (size_t i = 0; i < due->npicks; i++) {
+		rewards[i].arm = arms_id(experiment_arms(r->e), due->picks[i].slot);
+		rewards[i].reward = due->rewards[i];
+	}
+	in.rewards = rewards;
+	if (due->dim) {
+		memcpy(x, due->memo.data + decision.decision.nmemo, due->dim * sizeof(*x));
+		decision.decision.x = x;
+	}
 	pending_start(&p, &decision.decision);
 	if (due->lost) {
-		rc = experiment_expire(r->e, &decision, &p, t * STEP_US + EXPIRY_US, &ev);
+		rc = experiment_expire(r->e, &decision, &p, t * STEP_US + EXPIRY_US, &r->mem, &ev);
 	} else {
-		rc = experiment_reward(r->e, &decision, &p,
-		    &(struct reward_in){.reward = due->reward}, t * STEP_US + REWARD_US, &ev,
-		    &status, err);
+		rc = experiment_reward(
+		    r->e, &decision, &p, &in, t * STEP_US + REWARD_US, &r->mem, &ev, &status, err);
 	}
 	return rc ? rc : apply(r, &ev);
 }
@@ -146,7 +233,7 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 	    .params = policy->params,
 	    .nparams = policy->nparams,
 	    .narms = n,
-	    .slots = 1,
+	    .slots = r->slots,
 	    .seed = r->seed,
 	    .settings = {.label = ""},
 	};
@@ -168,6 +255,36 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 	return experiment_new(&spec, policy->ops, 0, &r->e, err);
 }
 
+/* Room to remember the plays whose rewards are to come. */
+static int make_due(struct run *r)
+{
+	size_t n = (size_t)r->opts->delay + 1;
+
+	r->slots = r->env_ops->slots ? r->env_ops->slots(r->env) : 1;
+	r->due = calloc(n, sizeof(*r->due));
+	r->picks = calloc(n * r->slots, sizeof(*r->picks));
+	r->rewards = calloc(n * r->slots, sizeof(*r->rewards));
+	if (!r->due || !r->picks || !r->rewards) {
+		return RC_MEMORY;
+	}
+	for (size_t i = 0; i < n; i++) {
+		buf_init(&r->due[i].memo, MEMO_MAX + DIM_MAX * sizeof(double));
+		r->due[i].picks = r->picks + i * r->slots;
+		r->due[i].rewards = r->rewards + i * r->slots;
+	}
+	return 0;
+}
+
+static void free_due(struct run *r)
+{
+	for (size_t i = 0; r->due && i <= r->opts->delay; i++) {
+		buf_release(&r->due[i].memo);
+	}
+	free(r->due);
+	free(r->picks);
+	free(r->rewards);
+}
+
 int sim_one(const json_t *env, const struct sim_policy *policy, const struct sim_opts *opts,
     uint32_t run, bool (*progress)(void *arg, uint64_t plays), void *progress_arg,
     struct sim_one *ret, struct errinfo *err)
@@ -177,10 +294,12 @@ int sim_one(const json_t *env, const struct sim_policy *policy, const struct sim
 	int rc;
 
 	arena_init(&r.mem, ARENA_MAX);
-	r.due = calloc((size_t)opts->delay + 1, sizeof(*r.due));
-	rc = r.due ? env_find(env, &r.env_ops, err) : RC_MEMORY;
+	rc = env_find(env, &r.env_ops, err);
 	if (rc == 0) {
 		rc = r.env_ops->create(env, &r.env, err);
+	}
+	if (rc == 0) {
+		rc = make_due(&r);
 	}
 	if (rc == 0) {
 		rc = make_experiment(&r, policy, err);
@@ -192,7 +311,7 @@ int sim_one(const json_t *env, const struct sim_policy *policy, const struct sim
 	if (r.env) {
 		r.env_ops->destroy(r.env);
 	}
-	free(r.due);
+	free_due(&r);
 	arena_release(&r.mem);
 	return rc;
 }

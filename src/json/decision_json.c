@@ -35,6 +35,36 @@ static int no_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
+/* An array of numbers (or one number) for a policy that reads a vector without names. */
+static int numbers_from_json(
+    const json_t *v, size_t dim, struct arena *mem, struct select_in *ret, struct errinfo *err)
+{
+	double *x = arena_array(mem, dim, sizeof(*x));
+	size_t n = json_is_array(v) ? json_array_size(v) : json_is_number(v);
+	char where[BIND_POINTER_MAX];
+
+	if (!x) {
+		return no_memory(err);
+	}
+	if (n != dim) {
+		return err_set(err, RC_INVALID, "out_of_range", "/context",
+		    "context must be %zu number%s", dim, dim == 1 ? "" : "s in an array");
+	}
+	for (size_t i = 0; i < n; i++) {
+		const json_t *f = json_is_array(v) ? json_array_get(v, i) : v;
+
+		snprintf(where, sizeof(where), "/context/%zu", i);
+		if (!json_is_number(f)) {
+			return err_set(
+			    err, RC_INVALID, "wrong_type", where, "entry %zu must be a number", i);
+		}
+		x[i] = json_number_value(f);
+	}
+	ret->x = x;
+	ret->dim = n;
+	return 0;
+}
+
 /* The declared features in their order, as a vector; from an array or from named numbers. */
 static int vector_from_json(const json_t *v, const struct experiment_spec *spec, struct arena *mem,
     struct select_in *ret, struct errinfo *err)
@@ -101,9 +131,10 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
     struct select_in *ret, struct errinfo *err)
 {
 	struct experiment_spec spec;
+	bool one = json_is_number(v) && experiment_dim(e) == 1;
 	int rc;
 
-	if (!json_is_object(v) && !json_is_array(v)) {
+	if (!json_is_object(v) && !json_is_array(v) && !one) {
 		return err_set(err, RC_INVALID, "wrong_type", "/context",
 		    "context must be an object or an array, not %s", bind_type_name(v));
 	}
@@ -118,6 +149,9 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
 					     "context is longer than %d bytes", CONTEXT_TEXT_MAX);
 	}
 	experiment_spec_of(e, &spec);
+	if (experiment_dim(e) && (one || !spec.nfeatures)) {
+		return numbers_from_json(v, experiment_dim(e), mem, ret, err);
+	}
 	return spec.nfeatures ? vector_from_json(v, &spec, mem, ret, err) : 0;
 }
 
@@ -151,6 +185,41 @@ struct reward_object {
 	const json_t *reward, *rewards, *label;
 };
 
+/* {arm: number} */
+static int rewards_from_json(
+    const json_t *v, struct arena *mem, struct reward_in *ret, struct errinfo *err)
+{
+	json_t *o = (json_t *)v;
+	size_t n = json_object_size(o);
+	struct arm_reward *at = arena_array(mem, n, sizeof(*at));
+	char where[BIND_POINTER_MAX];
+	int rc = 0;
+
+	if (!at) {
+		return no_memory(err);
+	}
+	if (!json_is_object(v)) {
+		return err_set(err, RC_INVALID, "wrong_type", "/rewards",
+		    "rewards must be an object of numbers by arm, not %s", bind_type_name(v));
+	}
+	for (void *i = json_object_iter(o); rc == 0 && i; i = json_object_iter_next(o, i)) {
+		struct arm_reward *a = &at[ret->nrewards++];
+
+		bind_pointer("/rewards", json_object_iter_key(i), where);
+		a->arm = arena_text(mem, json_object_iter_key(i), strlen(json_object_iter_key(i)));
+		if (!a->arm) {
+			return no_memory(err);
+		}
+		if (!id_is_valid(a->arm)) {
+			return err_set(
+			    err, RC_INVALID, "invalid_id", where, "not the id of an arm");
+		}
+		rc = bind_number(json_object_iter_value(i), where, &a->reward, err);
+	}
+	ret->rewards = at;
+	return rc;
+}
+
 int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
     const char **ret_decision, struct errinfo *err)
 {
@@ -164,7 +233,7 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 	    {.name = NULL},
 	};
 	struct reward_object r;
-	double value = 0;
+	const json_t *value;
 	int rc;
 
 	memset(&r, 0, sizeof(r));
@@ -172,20 +241,22 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
 	if (rc) {
 		return rc;
 	}
-	if (r.rewards || r.label) {
-		return err_set(err, RC_INVALID, "unsupported_feedback",
-		    r.rewards ? "/rewards" : "/label", "this policy takes one reward per decision");
-	}
-	if (!r.reward) {
+	value = r.reward ? r.reward : r.label;
+	if (!value && !r.rewards) {
 		return err_set(err, RC_INVALID, "missing_field", "/reward", "reward is missing");
 	}
-	rc = bind_number(r.reward, "/reward", &value, err);
-	if (rc) {
-		return rc;
+	if ((r.reward && (r.rewards || r.label)) || (r.rewards && r.label)) {
+		return err_set(err, RC_INVALID, "unsupported_feedback",
+		    r.rewards ? "/rewards" : "/label",
+		    "one of reward, rewards and label at a time");
 	}
-	*ret = (struct reward_in){.reward = value, .key = r.key};
+	*ret = (struct reward_in){.form = r.rewards ? FORM_REWARDS
+					  : r.label ? FORM_LABEL
+						    : FORM_REWARD,
+	    .key = r.key};
 	*ret_decision = r.decision;
-	return 0;
+	return r.rewards ? rewards_from_json(r.rewards, mem, ret, err)
+			 : bind_number(value, r.label ? "/label" : "/reward", &ret->reward, err);
 }
 
 static void put(struct buf *out, const char *s)
@@ -229,6 +300,15 @@ static void put_picks(struct buf *out, const struct experiment *e, const struct 
 	size_t from, to;
 	const char *first;
 
+	if (d->flags & DECISION_FORECAST) {
+		put(out, ",\"prediction\":");
+		put_real(out, d->prediction);
+		return;
+	}
+	if (d->npicks == 0) {
+		put(out, ",\"arm\":null,\"propensity\":null,\"arms\":[]");
+		return;
+	}
 	put(out, ",");
 	from = out->len;
 	put_pick(out, e, &d->picks[0]);
@@ -287,17 +367,34 @@ void decision_write(const struct experiment *e, const struct event *ev, struct b
 	}
 }
 
-void reward_write(
-    const char *decision, enum feedback_status status, unsigned flags, struct buf *out)
+/* ,"arms":[{"arm":"news","status":"learnt"}]: of a slate, each has its own. */
+static void put_fates(struct buf *out, const struct experiment *e, const struct event_feedback *f)
+{
+	put(out, ",\"arms\":[");
+	for (size_t i = 0; i < f->narms; i++) {
+		put(out, i ? ",{\"arm\":\"" : "{\"arm\":\"");
+		put(out, arms_id(experiment_arms(e), f->arms[i].pick.slot));
+		put(out, "\"");
+		put_member(out, "status", feedback_status_names[f->arms[i].status]);
+		put(out, f->arms[i].flags & FEEDBACK_CLIPPED ? ",\"clipped\":true}" : "}");
+	}
+	put(out, "]");
+}
+
+void reward_write(const struct experiment *e, const char *decision, enum feedback_status status,
+    const struct event_feedback *f, struct buf *out)
 {
 	put(out, "{\"decision\":\"");
 	put(out, decision);
 	put(out, "\"");
 	put_member(out, "status", feedback_status_names[status]);
-	if (flags & FEEDBACK_IS_LATE) {
+	if (f->flags & FEEDBACK_IS_LATE) {
 		put(out, ",\"late\":true");
 	}
-	if (flags & FEEDBACK_CLIPPED) {
+	if (f->flags & FEEDBACK_CLIPPED) {
 		put(out, ",\"clipped\":true");
+	}
+	if (f->narms) {
+		put_fates(out, e, f);
 	}
 }

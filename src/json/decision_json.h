@@ -13,7 +13,8 @@
  * to the caller: only what has an id or a key needs one (bind_fingerprint). */
 int select_from_json(const json_t *o, const struct experiment *e, bool want_pmf, struct arena *mem,
     struct select_in *ret, struct errinfo *err);
-/* {"decision","reward","key"}; other forms of feedback are "unsupported_feedback". */
+/* {"decision","key"} and "reward", "rewards" or "label"; whether that form suits the decision is
+ * the experiment's to say. */
 int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
     const char **ret_decision, struct errinfo *err);
 
@@ -21,8 +22,8 @@ int reward_from_json(const json_t *o, struct arena *mem, struct reward_in *ret,
  * which needs no escaping. Each of these writes an object without its closing brace, so that the
  * caller may add members. Errors stay in out. */
 void decision_write(const struct experiment *e, const struct event *ev, struct buf *out);
-/* flags: enum feedback_flag of the reward's event. */
-void reward_write(
-    const char *decision, enum feedback_status status, unsigned flags, struct buf *out);
+/* f: of the reward's event. */
+void reward_write(const struct experiment *e, const char *decision, enum feedback_status status,
+    const struct event_feedback *f, struct buf *out);
 
 #endif

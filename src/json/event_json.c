@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -27,6 +28,24 @@ static json_t *hex(uint64_t v)
 
 	snprintf(text, sizeof(text), "%016" PRIx64, v);
 	return json_string_nocheck(text);
+}
+
+static json_t *hex_bytes(const void *p, size_t n)
+{
+	const unsigned char *b = p;
+	char *text = malloc(2 * n + 1);
+	json_t *v;
+
+	if (!text) {
+		return NULL;
+	}
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text + 2 * i, 3, "%02x", b[i]);
+	}
+	v = json_string_nocheck(text);
+	free(text);
+	return v;
 }
 
 static json_t *time_or_null(uint64_t us)
@@ -125,6 +144,12 @@ static int put_draw(json_t *o, const struct experiment *e, const struct event_de
 			       d->picks[i].propensity));
 	}
 	rc |= set(o, "arms", picks);
+	if (d->flags & DECISION_SLATE) {
+		rc |= set(o, "slate", json_true());
+	}
+	if (d->flags & DECISION_FORECAST) {
+		rc |= set(o, "prediction", json_real(d->prediction));
+	}
 	if (d->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
 		ids = json_array();
 		for (size_t i = 0; i < d->nslots; i++) {
@@ -169,6 +194,78 @@ static int put_decision(json_t *o, const struct experiment *e, const struct even
 		}
 		rc |= set(o, "groups", groups);
 	}
+	if (d->nmemo) {
+		rc |= set(o, "memo", hex_bytes(d->memo, d->nmemo));
+	}
+	return rc;
+}
+
+static json_t *slate_arm(
+    const struct experiment *e, const struct feedback_arm *a, enum event_kind kind)
+{
+	json_t *o = json_pack("{sI so sf}", "index", (json_int_t)a->index, "arm",
+	    id_of(e, a->pick.slot), "propensity", a->pick.propensity);
+	int rc = 0;
+
+	if (kind == EVENT_REWARD) {
+		rc |= set(o, "reward", json_real(a->reward));
+		rc |= set(o, "status", json_string_nocheck(feedback_status_names[a->status]));
+	}
+	if (a->flags & FEEDBACK_LEARN) {
+		rc |= set(o, "learnt", json_real(a->learn));
+	}
+	rc |= a->flags & FEEDBACK_LOST ? set(o, "lost", json_true()) : 0;
+	rc |= a->flags & FEEDBACK_REVIVED ? set(o, "revived", json_true()) : 0;
+	rc |= a->flags & FEEDBACK_CLIPPED ? set(o, "clipped", json_true()) : 0;
+	return bind_whole(o, rc);
+}
+
+/* What the feedback is about: one arm, the arms of a slate, or a forecast. */
+static int put_subject(json_t *o, const struct experiment *e, const struct event *ev)
+{
+	const struct event_feedback *f = &ev->feedback;
+	json_t *arms;
+	int rc = 0;
+
+	if (f->flags & FEEDBACK_FORECAST) {
+		return set(o, "prediction", json_real(f->prediction));
+	}
+	if (!(f->flags & FEEDBACK_SLATE)) {
+		rc |= set(o, "arm", id_of(e, f->pick.slot));
+		return rc | set(o, "propensity", json_real(f->pick.propensity));
+	}
+	arms = json_array();
+	for (size_t i = 0; i < f->narms; i++) {
+		rc |= json_array_append_new(arms, slate_arm(e, &f->arms[i], ev->kind));
+	}
+	return rc | set(o, "arms", arms);
+}
+
+/* What the policy will need beside the reward. */
+static int put_matter(json_t *o, const struct experiment *e, const struct event_feedback *f)
+{
+	json_t *list;
+	int rc = 0;
+
+	if (f->nresults) {
+		list = json_object();
+		for (size_t i = 0; i < f->nresults; i++) {
+			rc |= set(list, arms_id(experiment_arms(e), f->results[i].slot),
+			    json_real(f->results[i].reward));
+		}
+		rc |= set(o, "rewards", list);
+	}
+	if (f->ngroups) {
+		list = json_array();
+		for (size_t i = 0; i < f->ngroups; i++) {
+			rc |= json_array_append_new(
+			    list, json_string_nocheck(arms_id(experiment_groups(e), f->groups[i])));
+		}
+		rc |= set(o, "groups", list);
+	}
+	if (f->nmemo) {
+		rc |= set(o, "memo", hex_bytes(f->memo, f->nmemo));
+	}
 	return rc;
 }
 
@@ -192,14 +289,17 @@ static int put_feedback(json_t *o, const struct experiment *e, const struct even
 	d.decision.id = f->id;
 	rc = set(o, "decision", json_string_nocheck(experiment_decision_id(e, &d, scratch)));
 	rc |= set(o, "ref", json_integer((json_int_t)f->ref));
-	rc |= set(o, "arm", id_of(e, f->pick.slot));
-	rc |= set(o, "propensity", json_real(f->pick.propensity));
+	rc |= put_subject(o, e, ev) | put_matter(o, e, f);
+	if (ev->kind == EVENT_REWARD && !(f->flags & FEEDBACK_SLATE)) {
+		rc |=
+		    set(o, f->flags & FEEDBACK_FORECAST ? "label" : "reward", json_real(f->reward));
+	}
 	if (ev->kind == EVENT_REWARD) {
-		rc |= set(o, "reward", json_real(f->reward));
 		rc |= set(o, "status", json_string_nocheck(feedback_status_names[f->status]));
 	}
 	if ((f->flags & FEEDBACK_LEARN) ||
-	    (ev->kind == EVENT_REWARD && f->status == FEEDBACK_PENDING)) {
+	    (ev->kind == EVENT_REWARD && f->status == FEEDBACK_PENDING &&
+		!(f->flags & FEEDBACK_SLATE))) {
 		rc |= set(o, f->flags & FEEDBACK_LEARN ? "learnt" : "held", json_real(f->learn));
 	}
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -256,6 +356,11 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 		rc |= put_arms(o, e, &ev->arm);
 	} else if (ev->kind == EVENT_CHANGE) {
 		rc |= put_settings(o, &ev->change);
+	} else if (ev->kind == EVENT_PLAN) {
+		rc |= set(o, "op", json_string_nocheck(plan_op_names[ev->plan.op]));
+		if (ev->plan.op != PLAN_BEGIN) {
+			rc |= set(o, "bytes", hex_bytes(ev->plan.bytes, ev->plan.n));
+		}
 	}
 	return bind_whole(o, rc);
 }

@@ -8,19 +8,8 @@
 #include "base/clock.h"
 #include "json/bind.h"
 #include "json/event_json.h"
+#include "json/event_line.h"
 #include "json/spec_json.h"
-
-/* Every member of any kind; each kind's table names those it has. */
-struct line {
-	uint64_t version, seq, ref, slots, seed;
-	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint;
-	int kind, status, state, goal, late_rule, aggregate;
-	double propensity, reward, learnt, held, floor, lo, hi;
-	const json_t *fallback, *window, *expires_at;
-	const json_t *arms, *pmf, *context, *x, *changes, *policy;
-	struct bind_ids eligible, active, groups, features;
-	bool deferred, closes, lost, revived, late, clipped;
-};
 
 #define AT(m) offsetof(struct line, m)
 #define MUST BIND_REQUIRED
@@ -48,7 +37,7 @@ static const struct bind_field create_fields[] = {
 	{"policy", BIND_JSON, AT(policy), MUST, 0, 0, NULL},
 	{"arms", BIND_JSON, AT(arms), MUST, 0, 0, NULL},
 	{"context", BIND_IDS, AT(features), MUST, 0, DIM_MAX, NULL},
-	{"slots", BIND_U64, AT(slots), MUST, 1, 64, NULL},
+	{"slots", BIND_U64, AT(slots), MUST, 1, SLATE_MAX, NULL},
 	{"seed", BIND_U64, AT(seed), MUST, 0, JSON_EXACT_MAX, NULL},
 	{"fingerprint", BIND_TEXT, AT(fingerprint), MUST, 0, 16, NULL},
 	{"lo", BIND_NUMBER, AT(lo), MUST, -DBL_MAX, DBL_MAX, NULL},
@@ -71,6 +60,9 @@ static const struct bind_field decision_fields[] = {
 	{"context", BIND_JSON, AT(context), 0, 0, 0, NULL},
 	{"x", BIND_JSON, AT(x), 0, 0, 0, NULL},
 	{"groups", BIND_IDS, AT(groups), 0, 0, GROUPS_MAX, NULL},
+	{"slate", BIND_BOOL, AT(slate), 0, 0, 0, NULL},
+	{"prediction", BIND_NUMBER, AT(prediction), 0, -DBL_MAX, DBL_MAX, NULL},
+	{"memo", BIND_TEXT, AT(memo), 0, 0, 2 * MEMO_MAX, NULL},
 	{.name = NULL},
 };
 
@@ -78,8 +70,13 @@ static const struct bind_field decision_fields[] = {
 	LINE_FIELDS, \
 	{"decision", BIND_ID, AT(decision), MUST, 0, 0, NULL}, \
 	{"ref", BIND_U64, AT(ref), MUST, 1, JSON_EXACT_MAX, NULL}, \
-	{"arm", BIND_ID, AT(arm), MUST, 0, 0, NULL}, \
-	{"propensity", BIND_NUMBER, AT(propensity), MUST, 0, 1, NULL}, \
+	{"arm", BIND_ID, AT(arm), 0, 0, 0, NULL}, \
+	{"propensity", BIND_NUMBER, AT(propensity), 0, 0, 1, NULL}, \
+	{"arms", BIND_JSON, AT(arms), 0, 0, 0, NULL}, \
+	{"prediction", BIND_NUMBER, AT(prediction), 0, -DBL_MAX, DBL_MAX, NULL}, \
+	{"rewards", BIND_JSON, AT(rewards), 0, 0, 0, NULL}, \
+	{"groups", BIND_IDS, AT(groups), 0, 0, GROUPS_MAX, NULL}, \
+	{"memo", BIND_TEXT, AT(memo), 0, 0, 2 * MEMO_MAX, NULL}, \
 	{"learnt", BIND_NUMBER, AT(learnt), 0, -DBL_MAX, DBL_MAX, NULL}, \
 	{"closes", BIND_BOOL, AT(closes), 0, 0, 0, NULL}, \
 	{"lost", BIND_BOOL, AT(lost), 0, 0, 0, NULL}, \
@@ -90,7 +87,8 @@ static const struct bind_field feedback_fields[] = {FEEDBACK_FIELDS, {.name = NU
 
 static const struct bind_field reward_fields[] = {
 	FEEDBACK_FIELDS,
-	{"reward", BIND_NUMBER, AT(reward), MUST, -DBL_MAX, DBL_MAX, NULL},
+	{"reward", BIND_NUMBER, AT(reward), 0, -DBL_MAX, DBL_MAX, NULL},
+	{"label", BIND_NUMBER, AT(label_value), 0, -DBL_MAX, DBL_MAX, NULL},
 	{"status", BIND_CHOICE, AT(status), MUST, 0, 0, feedback_status_names},
 	{"held", BIND_NUMBER, AT(held), 0, -DBL_MAX, DBL_MAX, NULL},
 	{"late", BIND_BOOL, AT(late), 0, 0, 0, NULL},
@@ -106,41 +104,40 @@ static const struct bind_field arm_fields[] = {
 	{.name = NULL},
 };
 
+static const struct bind_field plan_fields[] = {
+	LINE_FIELDS,
+	{"op", BIND_CHOICE, AT(op), MUST, 0, 0, plan_op_names},
+	{"bytes", BIND_TEXT, AT(bytes), 0, 0, 2 * EVENT_BYTES_MAX, NULL},
+	{.name = NULL},
+};
+
 static const struct bind_field change_fields[] = {LINE_FIELDS, SETTINGS_FIELDS, {.name = NULL}};
 /* clang-format on */
 
 /* By event_kind. */
 static const struct bind_field *const tables[EVENT_KINDS] = {NULL, create_fields, decision_fields,
     reward_fields, feedback_fields, feedback_fields, feedback_fields, arm_fields, change_fields,
-    NULL};
+    plan_fields};
 
-struct source {
-	const json_t *o;
-	const struct experiment *e;
-	struct arena *mem;
-	struct errinfo *err;
-	struct line l;
-};
-
-static int no_memory(struct source *s)
+int line_no_memory(struct line_source *s)
 {
 	return err_set(s->err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-static int invalid(struct source *s, const char *pointer, const char *text)
+int line_invalid(struct line_source *s, const char *pointer, const char *text)
 {
 	return err_set(s->err, RC_INVALID, "out_of_range", pointer, "%s", text);
 }
 
-static int read_time(struct source *s, const char *text, const char *pointer, uint64_t *ret)
+static int read_time(struct line_source *s, const char *text, const char *pointer, uint64_t *ret)
 {
 	bool good = text && clock_parse(text, ret) == 0;
 
-	return good ? 0 : invalid(s, pointer, "not a time like 2026-01-31T08:00:00.000001Z");
+	return good ? 0 : line_invalid(s, pointer, "not a time like 2026-01-31T08:00:00.000001Z");
 }
 
 /* Only where it is due: a decision with an id, a reward with a key, a creation. */
-static int read_fingerprint(struct source *s, bool due, uint64_t *ret)
+int line_fingerprint(struct line_source *s, bool due, uint64_t *ret)
 {
 	const char *text = s->l.fingerprint;
 
@@ -148,15 +145,15 @@ static int read_fingerprint(struct source *s, bool due, uint64_t *ret)
 		return 0;
 	}
 	if (!due || !text || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
-		return invalid(
+		return line_invalid(
 		    s, "/fingerprint", "16 digits of hexadecimal, beside an id or key alone");
 	}
 	*ret = strtoull(text, NULL, 16);
 	return 0;
 }
 
-static int read_doubles(
-    struct source *s, const json_t *list, const char *field, const double **ret, size_t *ret_n)
+int line_doubles(
+    struct line_source *s, const json_t *list, const char *field, const double **ret, size_t *ret_n)
 {
 	size_t n = json_array_size(list);
 	double *v = arena_array(s->mem, n, sizeof(*v));
@@ -164,10 +161,10 @@ static int read_doubles(
 	int rc = 0;
 
 	if (!v) {
-		return no_memory(s);
+		return line_no_memory(s);
 	}
 	if (n == 0) {
-		return invalid(s, field, "not a list of numbers");
+		return line_invalid(s, field, "not a list of numbers");
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		snprintf(where, sizeof(where), "%s/%zu", field, i);
@@ -178,7 +175,37 @@ static int read_doubles(
 	return rc;
 }
 
-static int read_slot(struct source *s, const char *id, const char *pointer, uint32_t *ret)
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int line_bytes(struct line_source *s, const char *text, const char *pointer, size_t max,
+    const void **ret, size_t *ret_n)
+{
+	size_t n = strlen(text) / 2;
+	unsigned char *b = arena_alloc(s->mem, n ? n : 1);
+
+	if (!b) {
+		return line_no_memory(s);
+	}
+	if (strlen(text) != 2 * n || n > max) {
+		return line_invalid(s, pointer, "not bytes in hexadecimal, or too many");
+	}
+	for (size_t i = 0; i < n; i++) {
+		int hi = hex_digit(text[2 * i]), lo = hex_digit(text[2 * i + 1]);
+
+		if (hi < 0 || lo < 0) {
+			return line_invalid(s, pointer, "not bytes in hexadecimal");
+		}
+		b[i] = (unsigned char)(16 * hi + lo);
+	}
+	*ret = b;
+	*ret_n = n;
+	return 0;
+}
+
+int line_slot(struct line_source *s, const char *id, const char *pointer, uint32_t *ret)
 {
 	*ret = arms_find(experiment_arms(s->e), id);
 	return *ret != ARM_NONE
@@ -188,7 +215,7 @@ static int read_slot(struct source *s, const char *id, const char *pointer, uint
 
 /* ---- creation and change ---- */
 
-static int read_settings(struct source *s, struct settings *ret)
+static int read_settings(struct line_source *s, struct settings *ret)
 {
 	const struct line *l = &s->l;
 
@@ -201,12 +228,12 @@ static int read_settings(struct source *s, struct settings *ret)
 	if (!json_is_null(l->window) &&
 	    (!json_is_string(l->window) ||
 		clock_parse_duration(json_string_value(l->window), &ret->window_us))) {
-		return invalid(s, "/window", "an ISO 8601 duration like PT24H, or null");
+		return line_invalid(s, "/window", "an ISO 8601 duration like PT24H, or null");
 	}
 	return ret->has_fallback ? bind_number(l->fallback, "/default", &ret->fallback, s->err) : 0;
 }
 
-static int read_create(struct source *s, struct experiment_spec *ret)
+static int read_create(struct line_source *s, struct experiment_spec *ret)
 {
 	const struct line *l = &s->l;
 	struct spec_arm *arms;
@@ -227,7 +254,7 @@ static int read_create(struct source *s, struct experiment_spec *ret)
 	ret->lo = l->lo;
 	ret->hi = l->hi;
 	ret->goal = (enum goal)l->goal;
-	rc = read_fingerprint(s, true, &ret->fingerprint);
+	rc = line_fingerprint(s, true, &ret->fingerprint);
 	return rc ? rc : read_settings(s, &ret->settings);
 }
 
@@ -238,7 +265,7 @@ struct pick_object {
 	double propensity;
 };
 
-static int read_picks(struct source *s, struct event_decision *ret)
+static int read_picks(struct line_source *s, struct event_decision *ret)
 {
 	static const struct bind_field fields[] = {
 	    {"arm", BIND_ID, offsetof(struct pick_object, arm), MUST, 0, 0, NULL},
@@ -251,14 +278,14 @@ static int read_picks(struct source *s, struct event_decision *ret)
 	int rc = 0;
 
 	if (!picks) {
-		return no_memory(s);
+		return line_no_memory(s);
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct pick_object p = {.arm = NULL};
 
 		snprintf(where, sizeof(where), "/arms/%zu", i);
 		rc = bind_object(json_array_get(s->l.arms, i), fields, where, s->mem, &p, s->err);
-		rc = rc ? rc : read_slot(s, p.arm, where, &picks[i].slot);
+		rc = rc ? rc : line_slot(s, p.arm, where, &picks[i].slot);
 		picks[i].propensity = p.propensity;
 	}
 	ret->picks = picks;
@@ -267,7 +294,7 @@ static int read_picks(struct source *s, struct event_decision *ret)
 }
 
 /* "eligible" or "active": the arms that could be drawn; with "pmf" and its probabilities. */
-static int read_choice(struct source *s, struct event_decision *ret)
+static int read_choice(struct line_source *s, struct event_decision *ret)
 {
 	const struct line *l = &s->l;
 	const struct bind_ids *ids = l->eligible.given ? &l->eligible : &l->active;
@@ -278,13 +305,14 @@ static int read_choice(struct source *s, struct event_decision *ret)
 	ret->flags |= l->eligible.given ? DECISION_RESTRICTED : 0;
 	ret->flags |= l->pmf ? DECISION_PMF : 0;
 	if (!slots) {
-		return no_memory(s);
+		return line_no_memory(s);
 	}
 	if (l->active.given != (l->pmf && !l->eligible.given)) {
-		return invalid(s, "/active", "active stands beside pmf, when eligible does not");
+		return line_invalid(
+		    s, "/active", "active stands beside pmf, when eligible does not");
 	}
 	for (size_t i = 0; rc == 0 && i < ids->n; i++) {
-		rc = read_slot(
+		rc = line_slot(
 		    s, ids->id[i], l->eligible.given ? "/eligible" : "/active", &slots[i]);
 	}
 	ret->slots = slots;
@@ -292,11 +320,11 @@ static int read_choice(struct source *s, struct event_decision *ret)
 	if (rc || !l->pmf) {
 		return rc;
 	}
-	rc = read_doubles(s, l->pmf, "/pmf", &ret->pmf, &n);
-	return rc == 0 && n != ids->n ? invalid(s, "/pmf", "one number an arm") : rc;
+	rc = line_doubles(s, l->pmf, "/pmf", &ret->pmf, &n);
+	return rc == 0 && n != ids->n ? line_invalid(s, "/pmf", "one number an arm") : rc;
 }
 
-static int read_decision(struct source *s, struct event *ev)
+static int read_decision(struct line_source *s, struct event *ev)
 {
 	const struct line *l = &s->l;
 	struct event_decision *d = &ev->decision;
@@ -306,58 +334,32 @@ static int read_decision(struct source *s, struct event *ev)
 	if (rc == 0 && !decision_id_is_made(l->decision)) {
 		d->id = l->decision;
 	} else if (rc == 0 && experiment_decision_seq(s->e, l->decision) != ev->seq) {
-		rc = invalid(s, "/decision", "not the id that the engine makes for this seq");
+		rc = line_invalid(s, "/decision", "not the id that the engine makes for this seq");
 	}
-	rc = rc ? rc : read_fingerprint(s, d->id != NULL, &d->fingerprint);
+	rc = rc ? rc : line_fingerprint(s, d->id != NULL, &d->fingerprint);
 	if (rc == 0 && !json_is_null(l->expires_at)) {
 		rc = read_time(s, json_string_value(l->expires_at), "/expires_at", &d->expires_us);
 	}
 	if (rc == 0 && l->x) {
-		rc = read_doubles(s, l->x, "/x", &d->x, &d->dim);
+		rc = line_doubles(s, l->x, "/x", &d->x, &d->dim);
 	}
 	if (rc == 0 && l->context) {
 		rc = bind_compact(l->context, CONTEXT_TEXT_MAX, s->mem, &d->context);
-		rc = rc == RC_LIMIT ? invalid(s, "/context", "longer than a context may be")
-		     : rc           ? no_memory(s)
+		rc = rc == RC_LIMIT ? line_invalid(s, "/context", "longer than a context may be")
+		     : rc           ? line_no_memory(s)
 				    : 0;
 	}
+	if (rc == 0 && l->memo) {
+		rc = line_bytes(s, l->memo, "/memo", MEMO_MAX, &d->memo, &d->nmemo);
+	}
 	d->flags |= l->deferred ? DECISION_DEFER : 0;
+	d->flags |= l->slate ? DECISION_SLATE : 0;
+	d->flags |= json_object_get(s->o, "prediction") ? DECISION_FORECAST : 0;
+	d->prediction = l->prediction;
 	d->subject = l->subject;
 	d->groups = l->groups.id;
 	d->ngroups = l->groups.n;
 	return rc;
-}
-
-/* ---- feedback ---- */
-
-static int read_feedback(struct source *s, struct event *ev)
-{
-	const struct line *l = &s->l;
-	struct event_feedback *f = &ev->feedback;
-	bool learnt = json_object_get(s->o, "learnt"), held = json_object_get(s->o, "held");
-	int rc = read_slot(s, l->arm, "/arm", &f->pick.slot);
-
-	f->ref = l->ref;
-	f->pick.propensity = l->propensity;
-	f->flags = (learnt ? FEEDBACK_LEARN : 0) | (l->closes ? FEEDBACK_CLOSE : 0) |
-		   (l->lost ? FEEDBACK_LOST : 0) | (l->revived ? FEEDBACK_REVIVED : 0) |
-		   (l->late ? FEEDBACK_IS_LATE : 0) | (l->clipped ? FEEDBACK_CLIPPED : 0);
-	f->status = (enum feedback_status)l->status;
-	f->reward = l->reward;
-	f->learn = learnt ? l->learnt : l->held;
-	f->key = l->key;
-	if (rc == 0 && !decision_id_is_made(l->decision)) {
-		f->id = l->decision;
-	} else if (rc == 0 && experiment_decision_seq(s->e, l->decision) != l->ref) {
-		rc = invalid(s, "/decision", "not the id that the engine makes for this ref");
-	}
-	if (rc == 0 && held != (!learnt && f->status == FEEDBACK_PENDING)) {
-		rc = invalid(s, "/held", "held stands beside the status pending");
-	}
-	if (rc == 0 && l->x) {
-		rc = read_doubles(s, l->x, "/x", &f->x, &f->dim);
-	}
-	return rc ? rc : read_fingerprint(s, f->key != NULL, &f->fingerprint);
 }
 
 /* ---- arms ---- */
@@ -367,8 +369,8 @@ struct change_object {
 	const char *arm, *label;
 };
 
-static int read_change(
-    struct source *s, const json_t *v, const char *where, uint32_t next, struct arm_change *ret)
+static int read_change(struct line_source *s, const json_t *v, const char *where, uint32_t next,
+    struct arm_change *ret)
 {
 	static const char *const ops[] = {"add", "set", NULL};
 	static const struct bind_field fields[] = {
@@ -386,7 +388,7 @@ static int read_change(
 	}
 	*ret = (struct arm_change){.op = (enum arm_op)c.op, .state = (enum arm_state)c.state};
 	if (ret->op == ARM_OP_SET) {
-		return read_slot(s, c.arm, where, &ret->slot);
+		return line_slot(s, c.arm, where, &ret->slot);
 	}
 	ret->slot = arms_find(experiment_arms(s->e), c.arm);
 	ret->slot = ret->slot == ARM_NONE ? next : ret->slot; /* there already in a later state */
@@ -395,7 +397,7 @@ static int read_change(
 	return 0;
 }
 
-static int read_arms(struct source *s, struct event_arm *ret)
+static int read_arms(struct line_source *s, struct event_arm *ret)
 {
 	size_t n = json_array_size(s->l.changes);
 	struct arm_change *c = arena_array(s->mem, n, sizeof(*c));
@@ -404,7 +406,7 @@ static int read_arms(struct source *s, struct event_arm *ret)
 	int rc = 0;
 
 	if (!c) {
-		return no_memory(s);
+		return line_no_memory(s);
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		snprintf(where, sizeof(where), "/changes/%zu", i);
@@ -418,7 +420,7 @@ static int read_arms(struct source *s, struct event_arm *ret)
 
 /* ---- any line ---- */
 
-static int read_kind(struct source *s, struct event *ev)
+static int read_kind(struct line_source *s, struct event *ev)
 {
 	switch (ev->kind) {
 	case EVENT_CREATE:
@@ -427,15 +429,20 @@ static int read_kind(struct source *s, struct event *ev)
 		return read_decision(s, ev);
 	case EVENT_ARM:
 		return read_arms(s, &ev->arm);
+	case EVENT_PLAN:
+		ev->plan.op = (enum plan_op)s->l.op;
+		return s->l.bytes ? line_bytes(s, s->l.bytes, "/bytes", EVENT_BYTES_MAX,
+					&ev->plan.bytes, &ev->plan.n)
+				  : 0;
 	case EVENT_CHANGE:
 		return read_settings(s, &ev->change);
 	default:
-		return read_feedback(s, ev);
+		return line_feedback(s, ev);
 	}
 }
 
 /* Through the bytes of the log, so that whatever the decoder would not take is not accepted. */
-static int pass_through_log(struct source *s, const struct event *ev, struct event *ret)
+static int pass_through_log(struct line_source *s, const struct event *ev, struct event *ret)
 {
 	struct buf bytes;
 	int rc;
@@ -444,8 +451,8 @@ static int pass_through_log(struct source *s, const struct event *ev, struct eve
 	event_encode(ev, &bytes);
 	rc = bytes.rc ? bytes.rc : event_decode(bytes.data, bytes.len, ev->seq, s->mem, ret);
 	buf_release(&bytes);
-	return rc == RC_CORRUPT || rc == RC_LIMIT ? invalid(s, "", "no event of ours")
-	       : rc                               ? no_memory(s)
+	return rc == RC_CORRUPT || rc == RC_LIMIT ? line_invalid(s, "", "no event of ours")
+	       : rc                               ? line_no_memory(s)
 						  : 0;
 }
 
@@ -465,7 +472,7 @@ static enum event_kind kind_of(const json_t *o)
 int event_from_json(const json_t *o, const struct experiment *e, struct arena *mem,
     struct event *ret, struct errinfo *err)
 {
-	struct source s = {.o = o, .e = e, .mem = mem, .err = err};
+	struct line_source s = {.o = o, .e = e, .mem = mem, .err = err};
 	struct event ev;
 	int rc;
 
@@ -473,18 +480,18 @@ int event_from_json(const json_t *o, const struct experiment *e, struct arena *m
 	memset(&s.l, 0, sizeof(s.l));
 	ev.kind = kind_of(o);
 	if (!tables[ev.kind]) {
-		return invalid(&s, "/kind", "kind is not one of an event");
+		return line_invalid(&s, "/kind", "kind is not one of an event");
 	}
 	rc = bind_object(o, tables[ev.kind], "", mem, &s.l, err);
 	if (rc) {
 		return rc;
 	}
 	if ((ev.kind == EVENT_CREATE) == (e != NULL)) {
-		return invalid(
+		return line_invalid(
 		    &s, "/kind", "an experiment's first event, and no other, creates it");
 	}
 	if (e && strcmp(s.l.experiment, experiment_name(e)) != 0) {
-		return invalid(&s, "/experiment", "of another experiment");
+		return line_invalid(&s, "/experiment", "of another experiment");
 	}
 	ev.seq = s.l.seq;
 	rc = read_time(&s, s.l.at, "/at", &ev.at_us);

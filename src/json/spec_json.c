@@ -411,7 +411,7 @@ struct spec_object {
 static const struct bind_field spec_fields[] = {
     {"policy", BIND_JSON, SPEC_AT(policy), BIND_REQUIRED, 0, 0, NULL},
     {"arms", BIND_JSON, SPEC_AT(arms), 0, 0, 0, NULL},
-    {"slots", BIND_U64, SPEC_AT(slots), 0, 1, 64, NULL},
+    {"slots", BIND_U64, SPEC_AT(slots), 0, 1, SLATE_MAX, NULL},
     {"floor", BIND_NUMBER, SPEC_AT(floor), 0, 0, 1, NULL},
     {"seed", BIND_U64, SPEC_AT(seed), BIND_NULL, 0, JSON_EXACT_MAX, NULL},
     {"reward", BIND_JSON, SPEC_AT(reward), BIND_NULL, 0, 0, NULL},

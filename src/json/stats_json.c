@@ -86,6 +86,23 @@ static json_t *history_to_json(const struct history *h, size_t buckets)
 	return bind_whole(list, rc);
 }
 
+static json_t *groups_to_json(const struct experiment *e)
+{
+	const struct arms *groups = experiment_groups(e);
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (uint32_t i = 0; i < groups->n; i++) {
+		const struct arm_totals *t = &groups->totals[i];
+
+		rc |= json_array_append_new(
+		    list, json_pack("{ss sI sI so}", "group", arms_id(groups, i), "decisions",
+			      (json_int_t)t->decisions, "rewards", (json_int_t)t->rewards, "mean",
+			      mean_of(t->sum, t->rewards)));
+	}
+	return bind_whole(list, rc);
+}
+
 json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max)
 {
 	const struct totals *t = experiment_totals(e);
@@ -109,6 +126,6 @@ json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_ma
 	    mean_of(sum, n), "clipped", feedback ? (double)t->clipped / (double)feedback : 0.0,
 	    "learnt", (json_int_t)t->learnt, "recorded", (json_int_t)t->recorded, "pending",
 	    (json_int_t)t->held, "late", (json_int_t)t->late, "voided", (json_int_t)t->voided,
-	    "expired", (json_int_t)t->expired, "arms", bind_whole(list, rc), "groups", json_array(),
-	    "history", history_to_json(experiment_history(e), buckets));
+	    "expired", (json_int_t)t->expired, "arms", bind_whole(list, rc), "groups",
+	    groups_to_json(e), "history", history_to_json(experiment_history(e), buckets));
 }

@@ -60,7 +60,7 @@ static int reward_perform(struct api_call *c, struct api_item_work *w, struct bu
 	if (w->replayed && !w->alone) {
 		status = FEEDBACK_DUPLICATE;
 	}
-	reward_write(r->decision, status, ev.feedback.flags, out);
+	reward_write(work->e, r->decision, status, &ev.feedback, out);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct engine_item {
 	uint64_t dirty_since_us; /* monotonic: when it first moved beyond that; 0: it did not */
 	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
 	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
+	uint64_t plan_seq;       /* of the event that began the plan in the making; 0: none */
 };
 
 struct engine {
@@ -43,6 +44,10 @@ struct engine {
 	pthread_t thread;
 	pthread_mutex_t wake_lock;
 	pthread_cond_t wake;
+	struct engine_work plan_work;
+	struct engine_job *jobs; /* plans to make, guarded by wake_lock */
+	pthread_t plan_thread;
+	pthread_cond_t plan_wake;
 	bool running, stopping;
 };
 
@@ -53,6 +58,10 @@ int engine_refusal(int rc, struct errinfo *err);
 int engine_register(struct engine *g, struct engine_item *it);
 int engine_item_new(uint32_t number, struct experiment *e, struct engine_item **ret);
 void engine_item_unref(struct engine_item *it);
+/* Makes the plan that is due before a decision, or has it made. The experiment is locked. */
+int engine_plan(struct engine_work *w, uint64_t at_us, struct errinfo *err);
+void *engine_plan_thread(void *arg);
+void engine_plan_drop(struct engine *g); /* what waits; the thread has ended */
 int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err);
 /* Reserves, caches, applies and adds to the group; on failure nothing has changed. `about` is the
  * decision that a feedback event refers to, else NULL. */

@@ -38,6 +38,7 @@ static void init_locks(struct engine *g)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&g->wake, &attr);
+	pthread_cond_init(&g->plan_wake, NULL);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -57,6 +58,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct engi
 	arena_init(&g->tick_mem, READ_MEMORY);
 	arena_init(&g->seek_mem, READ_MEMORY);
 	engine_work_init(&g->tick_work, g);
+	engine_work_init(&g->plan_work, g);
 	rc = cache_new(o->cache_bytes, &g->cache);
 	if (rc == 0) {
 		rc = open_store(g, err);
@@ -108,9 +110,11 @@ void engine_close(struct engine *g)
 	free(g->by_number);
 	cache_free(g->cache);
 	engine_work_release(&g->tick_work);
+	engine_work_release(&g->plan_work);
 	arena_release(&g->seek_mem);
 	arena_release(&g->tick_mem);
 	pthread_cond_destroy(&g->wake);
+	pthread_cond_destroy(&g->plan_wake);
 	pthread_mutex_destroy(&g->wake_lock);
 	pthread_rwlock_destroy(&g->registry);
 	free(g);

@@ -99,7 +99,7 @@ static int expire_one(struct engine *g, struct engine_item *it, uint64_t seq, ui
 	engine_begin(w, it);
 	rc = event_decode(d->bytes, d->len, d->seq, &w->mem, &decision);
 	if (rc == 0) {
-		rc = experiment_expire(it->e, &decision, &d->pending, at_us, &ev);
+		rc = experiment_expire(it->e, &decision, &d->pending, at_us, &w->mem, &ev);
 	}
 	if (rc == 0) {
 		rc = engine_record(w, &ev, d, NULL);
@@ -222,9 +222,23 @@ static void *tick_thread(void *arg)
 	return NULL;
 }
 
+static void stop_ticking(struct engine *g)
+{
+	pthread_mutex_lock(&g->wake_lock);
+	g->stopping = true;
+	pthread_cond_signal(&g->wake);
+	pthread_cond_broadcast(&g->plan_wake);
+	pthread_mutex_unlock(&g->wake_lock);
+	pthread_join(g->thread, NULL);
+}
+
 int engine_start(struct engine *g)
 {
 	if (pthread_create(&g->thread, NULL, tick_thread, g)) {
+		return RC_FAILED;
+	}
+	if (pthread_create(&g->plan_thread, NULL, engine_plan_thread, g)) {
+		stop_ticking(g);
 		return RC_FAILED;
 	}
 	g->running = true;
@@ -236,10 +250,8 @@ void engine_stop(struct engine *g)
 	if (!g || !g->running) {
 		return;
 	}
-	pthread_mutex_lock(&g->wake_lock);
-	g->stopping = true;
-	pthread_cond_signal(&g->wake);
-	pthread_mutex_unlock(&g->wake_lock);
-	pthread_join(g->thread, NULL);
+	stop_ticking(g);
+	pthread_join(g->plan_thread, NULL);
+	engine_plan_drop(g);
 	g->running = false;
 }

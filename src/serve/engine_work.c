@@ -291,6 +291,22 @@ static void wait_for(struct engine_work *w, const struct cache_entry *c)
 	}
 }
 
+/* An older decision answers this question too. */
+static int repeat(struct engine_work *w, uint64_t seq, struct event *ret, struct errinfo *err)
+{
+	struct cache_entry *c = cache_find(w->g->cache, w->it->number, seq);
+	int rc = c ? 0
+		   : engine_load_decision(
+			 w->g, w->g->reader, w->it->number, seq, &w->g->seek_mem, &c, err);
+
+	if (rc == 0) {
+		rc = decode(w, c, ret, err);
+		wait_for(w, c);
+		engine_release(w->g, c);
+	}
+	return rc;
+}
+
 int engine_decide(struct engine_work *w, const struct select_in *in, struct cache_entry *known,
     uint64_t at_us, struct event *ret_ev, bool *ret_replayed, struct errinfo *err)
 {
@@ -311,11 +327,14 @@ int engine_decide(struct engine_work *w, const struct select_in *in, struct cach
 		engine_release(w->g, mine);
 		*ret_replayed = true;
 	} else {
-		rc = experiment_select(w->e, in, at_us, &w->mem, &ev, err);
-		if (rc == 0) {
+		rc = engine_plan(w, at_us, err);
+		rc = rc ? rc : experiment_select(w->e, in, at_us, &w->mem, &ev, err);
+		*ret_replayed = rc == 0 && !ev.kind;
+		if (*ret_replayed) {
+			rc = repeat(w, ev.seq, &ev, err);
+		} else if (rc == 0) {
 			rc = engine_record(w, &ev, NULL, err);
 		}
-		*ret_replayed = false;
 	}
 	if (rc == 0) {
 		*ret_ev = ev;
@@ -363,7 +382,7 @@ int engine_reward(struct engine_work *w, const struct reward_in *in, struct cach
 	rc = decode(w, d, &decision, err);
 	if (rc == 0) {
 		rc = experiment_reward(
-		    w->e, &decision, &d->pending, in, at_us, ret_ev, ret_status, err);
+		    w->e, &decision, &d->pending, in, at_us, &w->mem, ret_ev, ret_status, err);
 	}
 	if (rc == 0 && ret_ev->kind) {
 		rc = engine_record(w, ret_ev, d, err);
@@ -374,7 +393,7 @@ int engine_reward(struct engine_work *w, const struct reward_in *in, struct cach
 }
 
 typedef int change_fn(const struct experiment *e, const struct event *d, const struct pending *p,
-    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
 
 static int change_decision(struct engine_work *w, struct cache_entry *d, change_fn *change,
     uint64_t at_us, struct event *ret_ev, struct errinfo *err)
@@ -383,7 +402,7 @@ static int change_decision(struct engine_work *w, struct cache_entry *d, change_
 	int rc = decode(w, d, ret_ev, err);
 
 	if (rc == 0) {
-		rc = change(w->e, ret_ev, &d->pending, at_us, &ev, err);
+		rc = change(w->e, ret_ev, &d->pending, at_us, &w->mem, &ev, err);
 	}
 	if (rc == RC_EXISTS) {
 		wait_for(w, d);

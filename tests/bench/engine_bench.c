@@ -125,22 +125,22 @@ static void decide(struct experiment *e, struct arena *mem, struct event *ret)
 	}
 }
 
-static struct event reward_of(struct experiment *e, const struct event *d, double reward)
+static struct event reward_of(
+    struct experiment *e, struct arena *mem, const struct event *d, double paid)
 {
-	struct reward_in in = {.reward = reward};
+	struct reward_in in = {.reward = paid};
+	enum feedback_status status;
 	struct pending p;
 	struct event ev;
-	enum feedback_status status;
 	int rc;
 
 	pending_start(&p, &d->decision);
-	rc = experiment_reward(e, d, &p, &in, experiment_seq(e), &ev, &status, NULL);
+	rc = experiment_reward(e, d, &p, &in, experiment_seq(e), mem, &ev, &status, NULL);
 	if (rc) {
 		die("reward", rc, NULL);
 	}
 	return ev;
 }
-
 /* ---- fold ---- */
 
 static void make_log(struct buf *log, size_t *at)
@@ -157,7 +157,7 @@ static void make_log(struct buf *log, size_t *at)
 
 		decide(e, &mem, &d);
 		apply(e, &d);
-		r = reward_of(e, &d, (double)(d.seq % 7) / 7);
+		r = reward_of(e, &mem, &d, (double)(d.seq % 7) / 7);
 		at[n++] = log->len;
 		event_encode(&d, log);
 		at[n++] = log->len;
@@ -298,7 +298,7 @@ static void play_round(struct experiment *e, struct arena *mem)
 
 	decide(e, mem, &d);
 	apply(e, &d);
-	r = reward_of(e, &d, (double)(d.decision.picks[0].slot % 11) / 11);
+	r = reward_of(e, mem, &d, (double)(d.decision.picks[0].slot % 11) / 11);
 	apply(e, &r);
 	arena_reset(mem);
 }

@@ -108,7 +108,8 @@ static void bench_render(const struct experiment *e, size_t rounds)
 	start = clock_mono_us();
 	for (size_t i = 0; i < rounds; i++) {
 		buf_reset(&out);
-		reward_write("req-7731", FEEDBACK_LEARNT, 0, &out);
+		reward_write(
+		    e, "req-7731", FEEDBACK_LEARNT, &(struct event_feedback){.flags = 0}, &out);
 	}
 	report("reward render", rounds, start);
 	need(out.rc, "render");

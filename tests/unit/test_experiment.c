@@ -20,7 +20,8 @@ START_TEST(a_cost_is_learnt_in_its_own_direction)
 		d = decided(&r, &in, AT_US + i);
 		cost.reward = d.decision.picks[0].slot == 1 ? 5 : 18; /* 5 is clipped */
 		ck_assert_int_eq(
-		    experiment_reward(r.e, &d, &p, &cost, AT_US + i, &ev, &status, &r.err), 0);
+		    experiment_reward(r.e, &d, &p, &cost, AT_US + i, &r.mem, &ev, &status, &r.err),
+		    0);
 		ck_assert_double_eq(ev.feedback.learn, cost.reward < 10 ? 10 : 18);
 		commit(&r, &ev);
 		count[d.decision.picks[0].slot] += i >= 100;

@@ -66,7 +66,7 @@ static void try_reward(
 	enum feedback_status status = FEEDBACK_STATUSES;
 	struct met m = {.aggregate = (int)s->aggregate, .rule = (int)s->late, .retired = retired};
 	unsigned want = FEEDBACK_CLIPPED;
-	int rc = experiment_reward(r->e, d, &p, &in, at_us, &ev, &status, &r->err);
+	int rc = experiment_reward(r->e, d, &p, &in, at_us, &r->mem, &ev, &status, &r->err);
 
 	if (flags & PENDING_VOID) {
 		ck_assert_int_eq(rc, RC_STATE);
@@ -152,8 +152,8 @@ START_TEST(a_window_closes_with_what_is_held_or_the_default_or_nothing)
 			set_arm(&r, d.decision.picks[0].slot, ARM_RETIRED);
 		}
 		ck_assert_int_eq(
-		    experiment_expire(r.e, &d, &p, AT_US + WINDOW_US - 1, &ev), RC_STATE);
-		ck_assert_int_eq(experiment_expire(r.e, &d, &p, AT_US + WINDOW_US, &ev), 0);
+		    experiment_expire(r.e, &d, &p, AT_US + WINDOW_US - 1, &r.mem, &ev), RC_STATE);
+		ck_assert_int_eq(experiment_expire(r.e, &d, &p, AT_US + WINDOW_US, &r.mem, &ev), 0);
 		ck_assert_uint_eq(
 		    ev.feedback.flags, FEEDBACK_CLOSE | (retired     ? 0
 							    : learns ? FEEDBACK_LEARN
@@ -162,7 +162,8 @@ START_TEST(a_window_closes_with_what_is_held_or_the_default_or_nothing)
 		commit(&r, &ev);
 		pending_apply(&p, &ev);
 		ck_assert(!pending_is_open(&p));
-		ck_assert_int_eq(experiment_expire(r.e, &d, &p, AT_US + WINDOW_US, &ev), RC_EXISTS);
+		ck_assert_int_eq(
+		    experiment_expire(r.e, &d, &p, AT_US + WINDOW_US, &r.mem, &ev), RC_EXISTS);
 		ck_assert_uint_eq(experiment_totals(r.e)->open, 0);
 		rig_release(&r);
 	}
@@ -194,9 +195,9 @@ START_TEST(a_reward_just_before_the_window_is_closed_fares_as_one_just_after)
 			for (int k = i & 4 ? 0 : 1; k < 3; k++) { /* on time, late, expiry */
 				uint64_t at_us = k ? AT_US + WINDOW_US : AT_US;
 				bool expire = k == (after ? 1 : 2);
-				int rc = expire ? experiment_expire(r.e, &d, &p, at_us, &ev)
+				int rc = expire ? experiment_expire(r.e, &d, &p, at_us, &r.mem, &ev)
 						: experiment_reward(r.e, &d, &p, &reward, at_us,
-						      &ev, &status, &r.err);
+						      &r.mem, &ev, &status, &r.err);
 
 				if (rc == 0 && ev.kind) {
 					commit(&r, &ev);

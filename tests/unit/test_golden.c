@@ -54,12 +54,12 @@ static void feed_back(struct life *l, size_t i)
 	ck_assert_int_eq(event_decode(slot->data, slot->len, l->seq[i % DELAY], &l->mem, &d), 0);
 	pending_start(&p, &d.decision);
 	if (rng_below(&l->rng, 10) == 0) {
-		ck_assert_int_eq(experiment_void(l->e, &d, &p, i * 1000, &ev, NULL), 0);
+		ck_assert_int_eq(experiment_void(l->e, &d, &p, i * 1000, &l->mem, &ev, NULL), 0);
 	} else {
 		in = (struct reward_in){
 		    .reward = rng_uniform(&l->rng) < 0.2 + 0.06 * (d.decision.picks[0].slot % 9)};
 		ck_assert_int_eq(
-		    experiment_reward(l->e, &d, &p, &in, i * 1000, &ev, &status, NULL), 0);
+		    experiment_reward(l->e, &d, &p, &in, i * 1000, &l->mem, &ev, &status, NULL), 0);
 	}
 	commit(l, &ev);
 }

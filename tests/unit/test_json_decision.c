@@ -137,8 +137,10 @@ START_TEST(a_reward_is_a_number_about_a_decision)
 	    {"{'decision':'d','reward':'1'}", "wrong_type", "/reward"},
 	    {"{'decision':'d','reward':9007199254740993}", "out_of_range", "/reward"},
 	    {"{'decision':'d','reward':1,'key':7}", "wrong_type", "/key"},
-	    {"{'decision':'d','rewards':{'a':1}}", "unsupported_feedback", "/rewards"},
-	    {"{'decision':'d','label':1}", "unsupported_feedback", "/label"},
+	    {"{'decision':'d','rewards':{'a':1},'reward':1}", "unsupported_feedback", "/rewards"},
+	    {"{'decision':'d','label':1,'reward':1}", "unsupported_feedback", "/label"},
+	    {"{'decision':'d','rewards':{'a':null}}", "wrong_type", "/rewards/a"},
+	    {"{'decision':'d','rewards':[1]}", "wrong_type", "/rewards"},
 	    {"{'decision':'d','reward':1,'at':'now'}", "unknown_field", "/at"},
 	};
 	struct reward_in in;
@@ -270,7 +272,8 @@ START_TEST(an_answer_to_a_reward_says_what_became_of_it)
 		char *text;
 
 		buf_init(&out, 4096);
-		reward_write("d", cases[i].status, cases[i].flags, &out);
+		reward_write(NULL, "d", cases[i].status,
+		    &(struct event_feedback){.flags = cases[i].flags}, &out);
 		text = finished(&out);
 		ck_assert_str_eq(text, quoted(cases[i].text));
 		free(text);

@@ -118,7 +118,7 @@ static struct event reward(
 	p->at_us += 10;
 	ck_assert_int_eq(experiment_reward(p->from, d, pending,
 			     &(struct reward_in){.reward = value, .key = key, .fingerprint = 77},
-			     p->at_us, &ev, &status, NULL),
+			     p->at_us, &mem, &ev, &status, NULL),
 	    0);
 	ck_assert_uint_ne(ev.kind, 0);
 	pending_apply(pending, &ev);
@@ -158,18 +158,18 @@ START_TEST(feedback_comes_back_as_the_same_bytes)
 	pending_start(&pending, &d.decision);
 	reward(&p, &d, &pending, 0.1, NULL);
 	ck_assert_msg(strstr(p.last, quoted("'status':'pending','held':0.1")), "%s", p.last);
-	ck_assert_int_eq(experiment_activate(p.from, &d, &pending, p.at_us, &ev, NULL), 0);
+	ck_assert_int_eq(experiment_activate(p.from, &d, &pending, p.at_us, &mem, &ev, NULL), 0);
 	pending_apply(&pending, &ev);
 	carry(&p, &ev);
 	d = decide(&p, "{'context':[1,2]}", false);
 	pending_start(&pending, &d.decision);
-	ck_assert_int_eq(experiment_void(p.from, &d, &pending, p.at_us, &ev, NULL), 0);
+	ck_assert_int_eq(experiment_void(p.from, &d, &pending, p.at_us, &mem, &ev, NULL), 0);
 	carry(&p, &ev);
 	ck_assert_msg(strstr(p.last, quoted("'closes':true,'lost':true")), "%s", p.last);
 	d = decide(&p, "{'context':[1,2],'defer':true}", false);
 	pending_start(&pending, &d.decision);
 	p.at_us += UINT64_C(3600000000);
-	ck_assert_int_eq(experiment_expire(p.from, &d, &pending, p.at_us, &ev), 0);
+	ck_assert_int_eq(experiment_expire(p.from, &d, &pending, p.at_us, &mem, &ev), 0);
 	pending_apply(&pending, &ev);
 	carry(&p, &ev);
 	reward(&p, &d, &pending, 1, NULL);
@@ -231,7 +231,7 @@ START_TEST(what_is_wrong_in_a_line_is_named)
 		const char *line, *code, *pointer;
 	} cases[] = {
 	    {"{}", "out_of_range", "/kind"},
-	    {"{" HEAD "'kind':'plan'}", "out_of_range", "/kind"},
+	    {"{" HEAD "'kind':'plan'}", "missing_field", "/op"},
 	    {"{" HEAD "'kind':'create'}", "missing_field", "/floor"},
 	    {"{" HEAD "'kind':'arm'}", "missing_field", "/changes"},
 	    {"{" HEAD "'kind':'arm','changes':[{'op':'set','arm':'zz'}]}", "unknown_arm",

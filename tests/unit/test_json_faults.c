@@ -128,10 +128,11 @@ START_TEST(lines_are_whole_or_none)
 	assert_whole_or_null(write_event, &ev);
 	d = decide();
 	assert_whole_or_null(write_event, &d);
+	ck_assert_int_eq(experiment_apply(e, &d), 0);
 	pending_start(&p, &d.decision);
 	ck_assert_int_eq(experiment_reward(e, &d, &p,
 			     &(struct reward_in){.reward = 3, .key = "k", .fingerprint = 1}, RIG_AT,
-			     &ev, &status, NULL),
+			     &mem, &ev, &status, NULL),
 	    0);
 	assert_whole_or_null(write_event, &ev);
 	memset(&ev, 0, sizeof(ev));

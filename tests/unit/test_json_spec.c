@@ -117,7 +117,7 @@ static const struct {
     {"{'policy':'uniform','arms':[{'id':'a','x':1}]}", "unknown_field", "/arms/0/x"},
     {"{'policy':'uniform','slots':0}", "out_of_range", "/slots"},
     {"{'policy':'uniform','slots':1.5}", "wrong_type", "/slots"},
-    {"{'policy':'uniform','slots':2}", "out_of_range", "/slots"},
+    {"{'policy':'ucb1','slots':2}", "not_supported", "/slots"},
     {"{'policy':'uniform','floor':1}", "out_of_range", "/floor"},
     {"{'policy':'uniform','floor':-0.1}", "out_of_range", "/floor"},
     {"{'policy':'uniform','seed':-1}", "out_of_range", "/seed"},

@@ -139,22 +139,22 @@ static void settle(struct log *l, int i, uint64_t seq, uint64_t at_us)
 	in.fingerprint = i % 3 ? (uint64_t)i : 0;
 	past(l, seq, l->n + 1, &l->mem, &d, &p, NULL);
 	if (i % 8 == 6) {
-		ck_assert_int_eq(experiment_void(l->e, &d, &p, at_us, &ev, NULL), 0);
+		ck_assert_int_eq(experiment_void(l->e, &d, &p, at_us, &l->mem, &ev, NULL), 0);
 		append(l, &ev);
 		return;
 	}
 	if (i % 10 == 9) {
 		at_us = d.decision.expires_us;
-		ck_assert_int_eq(experiment_expire(l->e, &d, &p, at_us, &ev), 0);
+		ck_assert_int_eq(experiment_expire(l->e, &d, &p, at_us, &l->mem, &ev), 0);
 		append(l, &ev);
 		past(l, seq, l->n + 1, &l->mem, &d, &p, NULL);
 	}
-	rc = experiment_reward(l->e, &d, &p, &in, at_us, &ev, &status, NULL);
+	rc = experiment_reward(l->e, &d, &p, &in, at_us, &l->mem, &ev, &status, NULL);
 	ck_assert_int_eq(rc, 0);
 	append(l, &ev);
 	past(l, seq, l->n + 1, &l->mem, &d, &p, NULL);
 	if (d.decision.flags & DECISION_DEFER && pending_is_open(&p)) {
-		ck_assert_int_eq(experiment_activate(l->e, &d, &p, at_us, &ev, NULL), 0);
+		ck_assert_int_eq(experiment_activate(l->e, &d, &p, at_us, &l->mem, &ev, NULL), 0);
 		append(l, &ev);
 	}
 }

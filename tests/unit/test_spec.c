@@ -168,8 +168,8 @@ START_TEST(a_spec_is_refused_with_its_place_and_reason)
 	s.name = "";
 	expect_spec(&s, RC_INVALID, "", "name");
 	s = good;
-	s.slots = 65;
-	expect_spec(&s, RC_INVALID, "/slots", "1..64");
+	s.slots = SLATE_MAX + 1;
+	expect_spec(&s, RC_INVALID, "/slots", "1..1024");
 	s = good;
 	s.lo = 1;
 	expect_spec(&s, RC_INVALID, "/reward/lo", "less");

@@ -225,7 +225,7 @@ enum feedback_status world_reward(struct world *w, uint64_t decision, double rew
 	int rc;
 
 	rc = experiment_reward(
-	    w->e, &d, &w->pending[decision], &in, ++w->now_us, &ev, &status, NULL);
+	    w->e, &d, &w->pending[decision], &in, ++w->now_us, &w->mem, &ev, &status, NULL);
 	must(w->v, rc == 0, "reward is refused");
 	if (ev.kind) {
 		world_commit(w, &ev);
@@ -241,7 +241,7 @@ int world_expire(struct world *w, uint64_t decision)
 	if (d.decision.expires_us > w->now_us) {
 		w->now_us = d.decision.expires_us;
 	}
-	rc = experiment_expire(w->e, &d, &w->pending[decision], w->now_us, &ev);
+	rc = experiment_expire(w->e, &d, &w->pending[decision], w->now_us, &w->mem, &ev);
 	if (rc == 0) {
 		world_commit(w, &ev);
 	}
@@ -251,7 +251,7 @@ int world_expire(struct world *w, uint64_t decision)
 int world_void(struct world *w, uint64_t decision)
 {
 	struct event d = world_event(w, decision), ev;
-	int rc = experiment_void(w->e, &d, &w->pending[decision], ++w->now_us, &ev, NULL);
+	int rc = experiment_void(w->e, &d, &w->pending[decision], ++w->now_us, &w->mem, &ev, NULL);
 
 	if (rc == 0) {
 		world_commit(w, &ev);
@@ -262,7 +262,8 @@ int world_void(struct world *w, uint64_t decision)
 int world_activate(struct world *w, uint64_t decision)
 {
 	struct event d = world_event(w, decision), ev;
-	int rc = experiment_activate(w->e, &d, &w->pending[decision], ++w->now_us, &ev, NULL);
+	int rc =
+	    experiment_activate(w->e, &d, &w->pending[decision], ++w->now_us, &w->mem, &ev, NULL);
 
 	if (rc == 0) {
 		world_commit(w, &ev);
