@@ -215,6 +215,9 @@ static struct rec_subject *subject_of(
 	}
 	rec_subject_drop_recovered(r, m->subject, m->tick);
 	s = rec_subject_find(r, m->subject);
+	if (!s && !r->spare) {
+		return NULL; /* a memo that names somebody else than its decision does */
+	}
 	if (!s) {
 		s = rec_subject_add(r, m->subject);
 		s->time.base = m->tick - m->period;
@@ -240,6 +243,9 @@ void recovering_pulled(void *state, const struct pull *p)
 		return;
 	}
 	s = subject_of(r, &m, &now);
+	if (!s && r->params->scope == REC_SUBJECT) {
+		return;
+	}
 	if (!s && r->served == 0) {
 		now->base = m.tick - m.period;
 	}

@@ -189,7 +189,7 @@ void rec_set_last(struct recovering *r, struct rec_subject *s, uint32_t slot, ui
 		s->n--;
 		r->npulls--;
 		memmove(&s->recent[at], &s->recent[at + 1], (s->n - at) * sizeof(*s->recent));
-	} else if (last != REC_NEVER) {
+	} else if (last != REC_NEVER && s->n < s->cap) {
 		memmove(&s->recent[at + 1], &s->recent[at], (s->n - at) * sizeof(*s->recent));
 		s->recent[at] = (struct rec_recent){slot, last};
 		s->n++;
