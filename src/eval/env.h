@@ -45,7 +45,7 @@ struct env_ops {
 	double (*optimum)(const void *env, uint64_t t);
 };
 
-extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops;
+extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_recovering_ops;
 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];
