@@ -181,6 +181,19 @@ static void recovering_describe(const void *state, uint32_t slot, struct arm_vie
 	ret->item[3].value = r->arm[slot].offset;
 }
 
+static void recovering_plan_show(
+    const void *state, uint32_t *periods, uint32_t *offsets, struct plan_view *ret)
+{
+	const struct recovering *r = state;
+
+	for (uint32_t i = 0; i < r->slots; i++) {
+		periods[i] = r->arm[i].period;
+		offsets[i] = r->arm[i].offset;
+	}
+	*ret = (struct plan_view){
+	    .plans = r->planned ? r->phases : 0, .value = r->value, .upper = r->upper};
+}
+
 static const char *const clocks[] = {"select", "tick", NULL};
 static const char *const scopes[] = {"global", "subject", NULL};
 static const char *const fills[] = {"none", "unplanned", NULL};
@@ -239,6 +252,7 @@ const struct policy_ops recovering_ops = {
     .plan_make = recovering_plan_answer,
     .plan_begin = recovering_plan_begin,
     .plan_apply = recovering_plan_apply,
+    .plan_show = recovering_plan_show,
     .pulled = recovering_pulled,
     .lost = recovering_lost,
     .update = recovering_update,

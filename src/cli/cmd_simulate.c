@@ -241,9 +241,26 @@ static json_t *estimate_json(const struct sim_estimate *e)
 	return json_pack("{sf sf}", "mean", e->mean, "se", e->se);
 }
 
+static json_t *groups_json(const struct sim_result *r)
+{
+	json_t *groups = json_array();
+
+	for (size_t i = 0; i < r->ngroups; i++) {
+		json_t *group = json_pack("{ss so}", "group", r->group[i].name, "regret",
+		    estimate_json(&r->group[i].regret));
+
+		if (r->group[i].has_base) {
+			json_object_set_new(group, "base", estimate_json(&r->group[i].base));
+		}
+		json_array_append_new(groups, group);
+	}
+	return groups;
+}
+
 static json_t *result_json(const struct given_policy *p, const struct sim_result *r)
 {
-	json_t *regret = estimate_json(&r->regret), *curve = json_array(), *arms = json_array();
+	json_t *ret, *regret = estimate_json(&r->regret), *curve = json_array(),
+		     *arms = json_array();
 	char id[12];
 
 	for (uint32_t i = 0; i < r->ncurve; i++) {
@@ -258,8 +275,12 @@ static json_t *result_json(const struct given_policy *p, const struct sim_result
 		snprintf(id, sizeof(id), "%" PRIu32, i);
 		json_array_append_new(arms, json_pack("{ss sf}", "arm", id, "share", r->share[i]));
 	}
-	return json_pack("{sO so so so}", "policy", p->json, "regret", regret, "reward",
+	ret = json_pack("{sO so so so}", "policy", p->json, "regret", regret, "reward",
 	    estimate_json(&r->reward), "arms", arms);
+	if (r->ngroups) {
+		json_object_set_new(ret, "groups", groups_json(r));
+	}
+	return ret;
 }
 
 static int print_json(const struct args *a, const struct sim_result *r)
@@ -311,6 +332,19 @@ static uint32_t favourite(const struct sim_result *r)
 	return best;
 }
 
+static void print_groups(const struct sim_result *r)
+{
+	for (size_t i = 0; i < r->ngroups; i++) {
+		const struct sim_group *g = &r->group[i];
+
+		printf("%40s %12.2f %10.2f", g->name, g->regret.mean, g->regret.se);
+		if (g->has_base) {
+			printf("  without groups %.2f", g->base.mean);
+		}
+		putchar('\n');
+	}
+}
+
 static void print_table(const struct args *a, const struct sim_result *r)
 {
 	char name[128];
@@ -320,12 +354,17 @@ static void print_table(const struct args *a, const struct sim_result *r)
 		uint32_t arm = favourite(&r[i]);
 
 		policy_text(&a->policy[i], name, sizeof(name));
-		printf("%-40s %12.2f %10.2f %10.5f  %" PRIu32 " (%.1f %%)\n", name,
-		    r[i].regret.mean, r[i].regret.se, r[i].reward.mean, arm, 100 * r[i].share[arm]);
+		printf("%-40s %12.2f %10.2f %10.5f", name, r[i].regret.mean, r[i].regret.se,
+		    r[i].reward.mean);
+		if (r[i].narms) {
+			printf("  %" PRIu32 " (%.1f %%)", arm, 100 * r[i].share[arm]);
+		}
+		putchar('\n');
 		for (uint32_t k = 0; k < r[i].ncurve && !a->plot; k++) {
 			printf("%40" PRIu64 " %12.2f %10.2f\n", r[i].at[k], r[i].curve[k].mean,
 			    r[i].curve[k].se);
 		}
+		print_groups(&r[i]);
 	}
 }
 

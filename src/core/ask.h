@@ -61,7 +61,13 @@ struct pull {
 	const void *memo; /* what choose() or note() wrote */
 	size_t nmemo;
 	double prediction;
-	bool voided; /* of lost(): it was not shown; else it was, and no reward came */
+	bool voided; /* in lost(): it never happened; else no reward came in time */
+};
+
+/* What a policy that plans shows of its plan. */
+struct plan_view {
+	uint64_t plans;      /* made so far; 0: none yet */
+	double value, upper; /* of the tables it was made from, per period */
 };
 
 struct result {

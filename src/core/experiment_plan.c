@@ -81,3 +81,9 @@ void experiment_plan_done(
 	*ret_ev = experiment_next(e, EVENT_PLAN, at_us);
 	ret_ev->plan = (struct event_plan){.op = PLAN_DONE, .bytes = bytes, .n = n};
 }
+
+void experiment_plan_show(
+    const struct experiment *e, uint32_t *periods, uint32_t *offsets, struct plan_view *ret)
+{
+	e->ops->plan_show(e->state, periods, offsets, ret);
+}

@@ -19,5 +19,8 @@ int experiment_plan_now(const struct experiment *e, uint64_t at_us, struct arena
 void experiment_plan_begin(const struct experiment *e, uint64_t at_us, struct event *ret_ev);
 void experiment_plan_done(
     const struct experiment *e, uint64_t at_us, const void *bytes, size_t n, struct event *ret_ev);
+/* Room for all slots; ops->plan_show must be there. */
+void experiment_plan_show(
+    const struct experiment *e, uint32_t *periods, uint32_t *offsets, struct plan_view *ret);
 
 #endif

@@ -253,7 +253,7 @@ static int answer(struct making *m, bool want_pmf, uint64_t *ret_repeat, struct 
 	const double *pmf = NULL;
 	int rc;
 
-	if (e->ops->choose && !e->ops->pmf) {
+	if (e->ops->choose && (!e->ops->pmf || (e->traits & POLICY_FORECAST))) {
 		rc = choose(m, ret_repeat, err);
 	} else if (m->ask.k == 1 && e->ops->draw && m->ask.all && m->ask.n >= DRAW_FROM &&
 		   !want_pmf) {

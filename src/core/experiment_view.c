@@ -112,7 +112,7 @@ void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret)
 	*ret = (struct experiment_spec){
 	    .name = e->name,
 	    .policy = e->ops->name,
-	    .slots = 1,
+	    .slots = e->slots,
 	    .seed = e->seed,
 	    .fingerprint = e->fingerprint,
 	    .lo = e->lo,

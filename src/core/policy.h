@@ -59,6 +59,9 @@ struct policy_ops {
 	size_t params_size;
 	/* Checks what single bounds cannot; optional. Pointers are relative: "/reward_hi". */
 	int (*check)(const void *params, struct errinfo *err);
+	/* What is sound but seldom meant, of a new experiment with so many arms: a static text, or
+	 * NULL; optional. */
+	const char *(*warn)(const void *params, size_t arms);
 
 	/* Most bytes a state with so many slots ever takes. */
 	size_t (*bound)(const void *params, size_t slots, size_t dim);
@@ -83,7 +86,8 @@ struct policy_ops {
 	/* Memory for one more decision of this subject, as reserve(); optional. */
 	int (*reserve_subject)(void *state, const char *subject);
 
-	/* A policy has either pmf() or choose().
+	/* A policy has either pmf() or choose(), or both when some of its kinds forecast: these
+	 * have choose() called, the others pmf().
 	 * ret_pmf[i] is the probability of ask->slots[i]; sums to 1. O(arms of the ask). */
 	int (*pmf)(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf);
 	/* Optional, both or neither, for many arms; called only when ask->all. draw() is equal in
@@ -112,6 +116,9 @@ struct policy_ops {
 	int (*plan_make)(struct rd *in, struct buf *out); /* RC_MEMORY, RC_CORRUPT */
 	void (*plan_begin)(void *state, uint64_t seq);
 	int (*plan_apply)(void *state, struct rd *in);
+	/* Optional. Per slot a period (0: not scheduled) and an offset; there is room for all. */
+	void (*plan_show)(
+	    const void *state, uint32_t *periods, uint32_t *offsets, struct plan_view *ret);
 
 	void (*pulled)(
 	    void *state, const struct pull *p); /* changes; optional: a decision was made */

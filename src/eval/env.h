@@ -43,9 +43,14 @@ struct env_ops {
 	/* What the best policy of its class expects of plays 1..t in all: regret is counted against
 	 * it. */
 	double (*optimum)(const void *env, uint64_t t);
+	/* Optional, both or neither: groups of plays that a regret is told of each. The plays so
+	 * far, against the arm that is best for the group; the name lives as long as env. */
+	size_t (*ngroups)(const void *env);
+	double (*group_regret)(const void *env, size_t i, const char **ret_name);
 };
 
-extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_recovering_ops;
+extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_groups_ops,
+    env_recovering_ops;
 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];

@@ -6,8 +6,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/num.h"
+#include "eval/regress.h"
 #include "eval/sim_run.h"
 
 /* All runs of one sim_run(). What a run leaves stands in its own place, so that the sums over runs
@@ -122,6 +124,13 @@ static void summarise(const struct job *j, struct sim_result *ret)
 		ret->at[i] = sim_curve_at(o, i);
 		ret->curve[i] = estimate(&point);
 	}
+	for (size_t i = 0; i < ret->ngroups; i++) {
+		point = (struct num_welford){.n = 0};
+		for (uint32_t run = 0; run < o->runs; run++) {
+			num_welford_add(&point, j->one[run].group[i]);
+		}
+		ret->group[i].regret = estimate(&point);
+	}
 }
 
 static int check(const struct sim_opts *o, struct errinfo *err)
@@ -138,7 +147,25 @@ static int check(const struct sim_opts *o, struct errinfo *err)
 	return 0;
 }
 
-static int count_arms(const json_t *env, uint32_t *ret, struct errinfo *err)
+static int name_groups(const struct env_ops *ops, const void *env, struct sim_result *r)
+{
+	size_t n = ops->ngroups ? ops->ngroups(env) : 0;
+
+	r->group = calloc(n + 1, sizeof(*r->group));
+	for (; r->group && r->ngroups < n; r->ngroups++) {
+		const char *name;
+
+		ops->group_regret(env, r->ngroups, &name);
+		r->group[r->ngroups].name = strdup(name);
+		if (!r->group[r->ngroups].name) {
+			return RC_MEMORY;
+		}
+	}
+	return r->group ? 0 : RC_MEMORY;
+}
+
+/* How many arms and which groups there will be. */
+static int look_at(const json_t *env, struct sim_result *r, struct errinfo *err)
 {
 	const struct env_ops *ops;
 	void *e;
@@ -148,7 +175,8 @@ static int count_arms(const json_t *env, uint32_t *ret, struct errinfo *err)
 		rc = ops->create(env, &e, err);
 	}
 	if (rc == 0) {
-		*ret = ops->arms(e);
+		r->narms = ops->arms(e);
+		rc = name_groups(ops, e, r);
 		ops->destroy(e);
 	}
 	return rc;
@@ -168,7 +196,8 @@ static int make_room(struct job *j, struct sim_result *r)
 	for (uint32_t i = 0; i < o->runs; i++) {
 		j->one[i].curve = calloc(o->curve + 1, sizeof(*j->one[i].curve));
 		j->one[i].plays = calloc(r->narms, sizeof(*j->one[i].plays));
-		if (!j->one[i].curve || !j->one[i].plays) {
+		j->one[i].group = calloc(r->ngroups + 1, sizeof(*j->one[i].group));
+		if (!j->one[i].curve || !j->one[i].plays || !j->one[i].group) {
 			return RC_MEMORY;
 		}
 	}
@@ -182,8 +211,11 @@ int sim_run(const json_t *env, const struct sim_policy *policy, const struct sim
 	struct sim_result r = {.ncurve = opts->curve};
 	int rc = check(opts, err);
 
+	if (rc == 0 && regress_is(env)) {
+		return regress_run(env, policy, opts, ret, err);
+	}
 	if (rc == 0) {
-		rc = count_arms(env, &r.narms, err);
+		rc = look_at(env, &r, err);
 	}
 	if (rc == 0) {
 		rc = make_room(&j, &r);
@@ -201,6 +233,7 @@ int sim_run(const json_t *env, const struct sim_policy *policy, const struct sim
 	for (uint32_t i = 0; j.one && i < opts->runs; i++) {
 		free(j.one[i].curve);
 		free(j.one[i].plays);
+		free(j.one[i].group);
 	}
 	free(j.one);
 	return rc;
@@ -211,4 +244,8 @@ void sim_release(struct sim_result *r)
 	free(r->at);
 	free(r->curve);
 	free(r->share);
+	for (size_t i = 0; i < r->ngroups; i++) {
+		free(r->group[i].name);
+	}
+	free(r->group);
 }

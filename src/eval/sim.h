@@ -40,6 +40,13 @@ struct sim_estimate {
 	double mean, se; /* over runs; se is 0 for one run */
 };
 
+struct sim_group {
+	char *name;
+	struct sim_estimate regret;
+	struct sim_estimate base; /* of one that does not know of groups; regress.h */
+	bool has_base;
+};
+
 struct sim_result {
 	struct sim_estimate regret; /* pseudo-regret: expected rewards, not drawn ones */
 	struct sim_estimate reward; /* per play, as drawn */
@@ -47,6 +54,8 @@ struct sim_result {
 	uint64_t *at;               /* plays, ncurve of them */
 	struct sim_estimate *curve; /* the regret there */
 	double *share;              /* of the plays, per arm */
+	struct sim_group *group;    /* of an environment with groups */
+	size_t ngroups;
 };
 
 /* RC_INVALID (options, environment, parameters), RC_MEMORY. ret is the caller's to release. */

@@ -220,6 +220,11 @@ static int play_all(struct run *r, bool (*progress)(void *arg, uint64_t plays), 
 	}
 	ret->regret = r->env_ops->optimum(r->env, o->horizon) - num_sum_value(&r->expected);
 	ret->reward = num_sum_value(&r->drawn) / (double)o->horizon;
+	for (size_t i = 0; r->env_ops->ngroups && i < r->env_ops->ngroups(r->env); i++) {
+		const char *name;
+
+		ret->group[i] = r->env_ops->group_regret(r->env, i, &name);
+	}
 	return 0;
 }
 

@@ -9,6 +9,7 @@ struct sim_one {
 	double regret, reward;
 	double *curve;   /* regret at the points of the curve; the caller's, with room for them */
 	uint64_t *plays; /* per arm; the caller's, zeroed */
+	double *group;   /* regret of each group; the caller's, with room for them */
 };
 
 /* Plays up to point i of the curve. */

@@ -80,18 +80,24 @@ json_t *experiment_to_json(const struct experiment *e)
 {
 	const struct settings *s = experiment_settings(e);
 	const struct arms *arms = experiment_arms(e);
+	const struct policy_ops *ops = experiment_policy(e);
+	const char *warning = ops->warn ? ops->warn(experiment_params(e), arms->n) : NULL;
 	struct experiment_spec spec;
 	char created[CLOCK_TEXT_MAX];
+	json_t *o;
 
 	experiment_spec_of(e, &spec);
 	clock_format(experiment_created_us(e), created);
-	return json_pack("{ss ss ss so si sf sI so so si si sI sI ss}", "experiment", spec.name,
+	o = json_pack("{ss ss ss so si sf sI so so si si sI sI ss}", "experiment", spec.name,
 	    "label", s->label, "state", run_state_names[s->state], "policy",
 	    policy_to_json(experiment_policy(e), experiment_params(e)), "slots", (int)spec.slots,
 	    "floor", s->floor, "seed", (json_int_t)spec.seed, "reward", reward_to_json(e),
 	    "context", features_to_json(&spec), "arms", (int)arms->n, "active_arms",
 	    (int)arms->nactive, "seq", (json_int_t)experiment_seq(e), "revision",
 	    (json_int_t)experiment_changed_seq(e), "created_at", created);
+	return warning
+		   ? bind_whole(o, json_object_set_new(o, "warnings", json_pack("[s]", warning)))
+		   : o;
 }
 
 static const char *const type_names[] = {"number", "integer", "boolean", "choice", "text", "list"};
@@ -143,10 +149,11 @@ static json_t *ops_to_json(const struct policy_ops *ops)
 	for (const struct param_desc *d = ops->params; d && d->name; d++) {
 		rc |= json_array_append_new(params, param_to_json(d));
 	}
-	return json_pack("{ss ss so sb sb si}", "name", ops->name, "summary", ops->summary,
+	return json_pack("{ss ss so sb sb sb sb si}", "name", ops->name, "summary", ops->summary,
 	    "params", bind_whole(params, rc), "contextual", (ops->flags & POLICY_CONTEXTUAL) != 0,
-	    "deterministic", (ops->flags & POLICY_DETERMINISTIC) != 0, "arms_max",
-	    ops->draw ? ARMS_MAX : SCAN_MAX);
+	    "deterministic", (ops->flags & POLICY_DETERMINISTIC) != 0, "slates",
+	    (ops->flags & (POLICY_SLATE | POLICY_ANY_SLATE)) != 0, "plans", ops->plan_due != NULL,
+	    "arms_max", ops->draw ? ARMS_MAX : SCAN_MAX);
 }
 
 json_t *policies_to_json(void)

@@ -2,8 +2,10 @@
 #include "json/stats_json.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/experiment_plan.h"
 #include "json/bind.h"
 
 #define NORMAL_95 1.959963984540054
@@ -128,4 +130,40 @@ json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_ma
 	    (json_int_t)t->held, "late", (json_int_t)t->late, "voided", (json_int_t)t->voided,
 	    "expired", (json_int_t)t->expired, "arms", bind_whole(list, rc), "groups",
 	    groups_to_json(e), "history", history_to_json(experiment_history(e), buckets));
+}
+
+static json_t *schedule_to_json(
+    const struct experiment *e, const uint32_t *periods, const uint32_t *offsets)
+{
+	const struct arms *arms = experiment_arms(e);
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (uint32_t slot = 0; rc == 0 && slot < arms->n; slot++) {
+		if (arms->arm[slot].state != ARM_RETIRED) {
+			rc = json_array_append_new(list,
+			    json_pack("{ss sI sI}", "arm", arms_id(arms, slot), "period",
+				(json_int_t)periods[slot], "offset", (json_int_t)offsets[slot]));
+		}
+	}
+	return bind_whole(list, rc);
+}
+
+json_t *plan_to_json(const struct experiment *e)
+{
+	size_t n = experiment_arms(e)->n;
+	uint32_t *periods = calloc(n + 1, sizeof(*periods)),
+		 *offsets = calloc(n + 1, sizeof(*offsets));
+	struct plan_view view = {.plans = 0};
+	json_t *o = NULL;
+
+	if (periods && offsets) {
+		experiment_plan_show(e, periods, offsets, &view);
+		o = json_pack("{ss sb sI sf sf so}", "experiment", experiment_name(e), "planning",
+		    experiment_is_planning(e), "plans", (json_int_t)view.plans, "value", view.value,
+		    "upper", view.upper, "arms", schedule_to_json(e, periods, offsets));
+	}
+	free(periods);
+	free(offsets);
+	return o;
 }

@@ -11,5 +11,7 @@
 json_t *arm_to_json(const struct experiment *e, uint32_t slot);
 /* The whole experiment; at most arms_max arms, at most `buckets` points of history. */
 json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max);
+/* The plan of a policy that makes one. */
+json_t *plan_to_json(const struct experiment *e);
 
 #endif

@@ -46,6 +46,7 @@ static const struct route routes[] = {
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/void", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_void},
 	{{"GET", "/v1/experiments/{e}/stats", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_stats},
+	{{"GET", "/v1/experiments/{e}/plan", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_plan},
 	{{"GET", "/v1/experiments/{e}/events", API_READ, 0}, MEDIA_NONE, NDJSON_TYPE, api_events},
 	{{"GET", "/v1/policies", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_policies},
 	{{"GET", "/healthz", API_OPEN, 0}, MEDIA_NONE, JSON_TYPE, api_healthz},

@@ -34,7 +34,7 @@ api_handler api_decision_get, api_decision_activate, api_decision_void;
 api_handler api_experiment_put, api_experiment_list, api_experiment_get, api_experiment_patch,
     api_experiment_delete;
 api_handler api_arm_add, api_arm_list, api_arm_patch, api_arm_delete;
-api_handler api_stats, api_events, api_policies;
+api_handler api_stats, api_plan, api_events, api_policies;
 api_handler api_healthz, api_readyz, api_metrics, api_openapi, api_problem;
 
 /* Answers with this document, which is given up. RC_MEMORY. */

@@ -33,6 +33,30 @@ int api_stats(struct api_call *c)
 	return out ? api_send(c, 200, out) : api_out_of_memory(c);
 }
 
+int api_plan(struct api_call *c)
+{
+	const struct experiment *e;
+	struct engine_item *it;
+	json_t *out = NULL;
+	bool plans;
+	int rc = api_item(c, &it);
+
+	if (rc) {
+		return rc;
+	}
+	e = engine_lock(it);
+	plans = experiment_policy(e)->plan_show;
+	if (plans) {
+		out = plan_to_json(e);
+	}
+	engine_unlock(it);
+	if (!plans) {
+		return err_set(&c->err, RC_NOT_FOUND, "no_plan", "",
+		    "the policy of this experiment makes no plan");
+	}
+	return out ? api_send(c, 200, out) : api_out_of_memory(c);
+}
+
 int api_policies(struct api_call *c)
 {
 	json_t *items = policies_to_json();

@@ -49,6 +49,7 @@ const struct problem problem_table[] = {
 	 "GET .../arms lists the arms."},
 	{"unknown_decision", 404, "No such decision",
 	 "The id was never given out by this experiment. Ids made by the engine carry a check, so a truncated one is noticed."},
+	{"no_plan", 404, "The policy makes no plan", "Only recovering does."},
 	{"unknown_policy", 422, "No such policy",
 	 "GET /v1/policies lists the policies and their parameters."},
 	{"unsupported_feedback", 422, "This policy does not take such feedback",

@@ -660,6 +660,103 @@ class Decisions(ApiTest):
         self.assertEqual((s["voided"], s["open"], s["rewards"]), (1, 0, 0))
 
 
+class Slates(ApiTest):
+    def test_a_slate_is_rewarded_by_arm(self):
+        path = self.make(slots=2)
+        d = self.ok(self.c.post(path + "/decisions", {"id": "s1", "groups": ["g", "h", "g"]}), 201)
+        first, second = (a["arm"] for a in d["arms"])
+        self.assertEqual((d["arm"], len(d["arms"])), (first, 2))
+        self.assertNotEqual(first, second)
+        again = self.c.post(path + "/decisions", {"id": "s1", "groups": ["g", "h", "g"]})
+        self.assertEqual((again.status, self.ok(again)), (200, d))
+        url = path + "/rewards"
+        body = {"decision": "s1", "rewards": {second: 3}, "key": "k1"}
+        r = self.c.post(url, body)
+        self.assertEqual(self.ok(r, 202), {"decision": "s1", "status": "learnt", "clipped": True,
+                         "arms": [{"arm": second, "status": "learnt", "clipped": True}]})
+        again = self.c.post(url, body)
+        self.assertEqual((again.status, again.body), (200, r.body))
+        self.problem(self.c.post(url, {"decision": "s1", "reward": 1}), 422, "unsupported_feedback",
+                     "/reward")
+        self.problem(self.c.post(url, {"decision": "s1", "label": 1}), 422, "unsupported_feedback",
+                     "/label")
+        self.problem(self.c.post(url, {"decision": "s1", "rewards": {}}), 422, "out_of_range",
+                     "/rewards")
+        self.problem(self.c.post(url, {"decision": "s1", "rewards": {"zz": 1}}), 422,
+                     "unknown_arm", "/rewards/zz")
+        r = self.ok(self.c.post(url, {"decision": "s1", "rewards": {first: 0, second: 0}}), 202)
+        self.assertEqual([a["status"] for a in r["arms"]], ["learnt", "duplicate"])
+        self.assertEqual(self.ok(self.c.get(path + "/decisions/s1"))["state"], "learnt")
+        stats = self.ok(self.c.get(path + "/stats"))
+        self.assertEqual((stats["decisions"], stats["rewards"], stats["open"]), (1, 2, 0))
+        self.assertEqual([(g["group"], g["decisions"], g["rewards"]) for g in stats["groups"]],
+                         [("g", 1, 2), ("h", 1, 2)])
+        self.problem(self.c.post(path + "/decisions?include=pmf", {}), 422, "not_supported")
+        self.problem(self.c.post(path + "/decisions", {"defer": True}), 422, "not_supported",
+                     "/defer")
+        self.problem(self.c.get(path + "/plan"), 404, "no_plan")
+        self.c.post(path + "/decisions", {"id": "s2"})
+        self.ok(self.c.post(path + "/decisions/s2/void"))
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+
+
+class Groupwise(ApiTest):
+    """Forecasts, and rewards of all arms at once."""
+
+    def test_a_forecast_is_answered_with_its_label(self):
+        path = self.make(policy={"name": "groupwise", "params": {"kind": "regress"}}, arms=[],
+                         context=["one", "age"])
+        d = self.ok(self.c.post(path + "/decisions",
+                                {"id": "f1", "groups": ["young"], "context": [1, 0.5]}), 201)
+        self.assertEqual(d["prediction"], 0)
+        self.assertNotIn("arms", d)
+        url = path + "/rewards"
+        self.problem(self.c.post(url, {"decision": "f1", "reward": 1}), 422,
+                     "unsupported_feedback", "/reward")
+        self.problem(self.c.post(url, {"decision": "f1", "rewards": {"a": 1}}), 422,
+                     "unsupported_feedback", "/rewards")
+        self.assertEqual(self.ok(self.c.post(url, {"decision": "f1", "label": 0.75}), 202),
+                         {"decision": "f1", "status": "learnt"})
+        self.assertEqual(self.ok(self.c.post(url, {"decision": "f1", "label": 0.75}), 202),
+                         {"decision": "f1", "status": "duplicate"})
+        d = self.ok(self.c.post(path + "/decisions",
+                                {"groups": ["young"], "context": {"one": 1, "age": 0.5}}), 201)
+        self.assertGreater(d["prediction"], 0.3)
+        self.problem(self.c.post(path + "/decisions", {"groups": ["young"]}), 422,
+                     "missing_field", "/context")
+        self.problem(self.c.post(path + "/decisions", {"context": [1, 2], "eligible": ["a"]}), 422,
+                     "not_supported", "/eligible")
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+        self.assertEqual(self.c.get(path + "/decisions/f1").status, 200)
+
+    def test_experts_learn_from_all_rewards(self):
+        path = self.make(policy={"name": "groupwise", "params": {"kind": "experts"}})
+        url = path + "/rewards"
+        for i in range(40):
+            self.decide(path, id="e%d" % i, groups=["g"])
+            r = self.c.post(url, {"decision": "e%d" % i, "rewards": {"a": 0, "b": 1, "c": 0.5}})
+            self.assertEqual(self.ok(r, 202)["status"], "learnt")
+        d = self.ok(self.c.post(path + "/decisions?include=pmf", {"id": "e", "groups": ["g"]}), 201)
+        self.assertGreater(d["pmf"]["b"], 0.8)
+        self.problem(self.c.post(url, {"decision": "e", "rewards": {"a": 0, "b": 1}}), 422,
+                     "missing_field", "/rewards/c")
+        self.problem(self.c.post(url, {"decision": "e", "rewards": {"a": 0, "b": 1, "c": 1,
+                                                                    "z": 1}}), 422,
+                     "unknown_arm", "/rewards/z")
+        self.problem(self.c.post(url, {"decision": "e", "reward": 1}), 422,
+                     "unsupported_feedback", "/reward")
+        self.assertEqual(self.c.get(path + "/events").status, 200)
+
+    def test_groups_are_counted(self):
+        path = self.make(policy={"name": "groupwise"})
+        for i in range(6):
+            d = self.decide(path, groups=["g", "even" if i % 2 == 0 else "odd"])
+            self.ok(self.c.post(path + "/rewards", {"decision": d["id"], "reward": 1}), 202)
+        groups = self.ok(self.c.get(path + "/stats"))["groups"]
+        self.assertEqual([(g["group"], g["decisions"], g["mean"]) for g in groups],
+                         [("g", 6, 1.0), ("even", 3, 1.0), ("odd", 3, 1.0)])
+
+
 class Rewards(ApiTest):
     def test_what_is_refused(self):
         path = self.make()

@@ -29,12 +29,20 @@ static bool set_params(struct rig *r, const struct variant *v)
 	return !r->ops->check || r->ops->check(r->params, NULL) == 0;
 }
 
+/* What learns from one reward of one arm; the others have tests of their own. */
+static bool is_for_rig(const struct rig *r)
+{
+	unsigned traits = r->ops->traits ? r->ops->traits(r->params) : r->ops->flags;
+
+	return (traits & (POLICY_FORECAST | POLICY_FULL)) == 0;
+}
+
 bool rig_init(struct rig *r, const struct variant *v, double lo, double hi)
 {
 	*r = (struct rig){.v = *v, .ops = v->ops};
 	r->params = calloc(1, v->ops->params_size ? v->ops->params_size : 1);
 	ck_assert_ptr_nonnull(r->params);
-	if (!set_params(r, v)) {
+	if (!set_params(r, v) || !is_for_rig(r)) {
 		rig_release(r);
 		return false;
 	}

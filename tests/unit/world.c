@@ -152,7 +152,8 @@ struct world *world_new(const struct variant *v, size_t arms, const struct setti
 	w->rng = rng_at(1, 0, RNG_TEST);
 	w->now_us = 1;
 	w->e = create(w, &err);
-	if (!w->e) {
+	/* What is told of all arms, or of none, has tests of its own. */
+	if (!w->e || (experiment_traits(w->e) & (POLICY_FORECAST | POLICY_FULL))) {
 		world_free(w);
 		return NULL;
 	}
