@@ -39,7 +39,7 @@ struct param_desc {
 };
 
 /* Numbers, or rows of equally many; finite. */
-#define PARAM_LIST_MAX 262144
+#define PARAM_LIST_MAX 524288
 struct param_list {
 	const double *v; /* row after row */
 	size_t n;        /* 0: not given */

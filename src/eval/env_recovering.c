@@ -13,7 +13,7 @@
 #include "policies/recovering_plan.h"
 
 #define SLOTS_MOST 64
-#define TABLES_MAX ((size_t)4 << 20) /* bytes */
+#define TABLES_MAX ((size_t)8 << 20) /* bytes */
 #define ODD_CLASSES 32
 #define NEVER 0
 
