@@ -58,9 +58,7 @@ static void put_create(struct buf *out, const struct experiment_spec *s)
 		if (p->text) {
 			put_text(out, p->text);
 		} else if (p->list.n) {
-			buf_put_var(out, p->list.width);
-			buf_put_var(out, p->list.n);
-			put_doubles(out, p->list.v, p->list.n);
+			spec_list_write(&p->list, out);
 		} else {
 			buf_put_f64(out, p->number);
 		}

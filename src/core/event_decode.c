@@ -171,35 +171,19 @@ static void get_settings(struct source *s, struct settings *ret)
 	ret->label = get_text(s, LABEL_MAX);
 }
 
-static void get_list(struct source *s, struct param_list *ret)
-{
-	ret->width = (size_t)rd_var(s->in);
-	ret->n = rd_count(s->in, 8);
-	if (ret->n == 0 || ret->n > PARAM_LIST_MAX || (ret->width && ret->n % ret->width)) {
-		rd_fail(s->in);
-	}
-	ret->v = get_doubles(s, ret->n);
-}
-
 static void get_params(struct source *s, struct experiment_spec *ret)
 {
-	size_t n = rd_count(s->in, 3);
+	size_t n = rd_count(s->in, 3), kind;
 	struct spec_param *p = take(s, n, sizeof(*p));
 
 	ret->params = p;
 	ret->nparams = n;
 	for (size_t i = 0; p && i < n; i++) {
 		p[i] = (struct spec_param){.name = get_id(s)};
-		switch (get_choice(s, 3)) {
-		case 0:
-			p[i].number = get_finite(s);
-			break;
-		case 1:
-			p[i].text = get_id(s);
-			break;
-		default:
-			get_list(s, &p[i].list);
-		}
+		kind = get_choice(s, 3);
+		p[i].number = kind == 0 ? get_finite(s) : 0;
+		p[i].text = kind == 1 ? get_id(s) : NULL;
+		s->starved = (kind == 2 && spec_list_read(s->in, s->mem, &p[i].list)) || s->starved;
 	}
 }
 

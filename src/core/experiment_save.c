@@ -15,15 +15,6 @@ static void put_text(struct buf *out, const char *s)
 	buf_put_str(out, s, strlen(s));
 }
 
-static void save_list(const struct param_list *list, struct buf *out)
-{
-	buf_put_var(out, list->width);
-	buf_put_var(out, list->n);
-	for (size_t i = 0; i < list->n; i++) {
-		buf_put_f64(out, list->v[i]);
-	}
-}
-
 static void save_params(const struct experiment *e, struct buf *out)
 {
 	size_t n = 0;
@@ -44,7 +35,7 @@ static void save_params(const struct experiment *e, struct buf *out)
 			put_text(out, d->choices[(int)v]);
 		} else if (d->type == PARAM_LIST) {
 			buf_put_u8(out, 2);
-			save_list(param_get_list(d, e->params), out);
+			spec_list_write(param_get_list(d, e->params), out);
 		} else {
 			buf_put_u8(out, 0);
 			buf_put_f64(out, v);
@@ -133,23 +124,6 @@ static unsigned get_choice(struct rd *in, unsigned values)
 	return v;
 }
 
-static void load_list(struct rd *in, struct arena *mem, struct param_list *ret)
-{
-	double *v;
-
-	ret->width = (size_t)rd_var(in);
-	ret->n = rd_count(in, 8);
-	v = arena_array(mem, ret->n, sizeof(*v));
-	if (ret->n == 0 || ret->n > PARAM_LIST_MAX || (ret->width && ret->n % ret->width) || !v) {
-		rd_fail(in);
-		ret->n = 0;
-	}
-	for (size_t i = 0; i < ret->n; i++) {
-		v[i] = rd_f64(in);
-	}
-	ret->v = v;
-}
-
 static void load_params(struct rd *in, struct arena *mem, struct experiment_spec *spec)
 {
 	size_t n = rd_count(in, 3);
@@ -169,7 +143,7 @@ static void load_params(struct rd *in, struct arena *mem, struct experiment_spec
 			p[i].text = get_text(in, mem, ID_MAX);
 			break;
 		default:
-			load_list(in, mem, &p[i].list);
+			spec_list_read(in, mem, &p[i].list);
 		}
 	}
 	spec->params = p;

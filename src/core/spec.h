@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/param.h"
 
@@ -75,5 +77,9 @@ bool id_is_valid(const char *id);
 /* Bounds and combinations of everything but the policy. RC_INVALID or RC_LIMIT, pointer set. */
 int spec_check(const struct experiment_spec *spec, struct errinfo *err);
 int settings_check(const struct settings *s, double lo, double hi, struct errinfo *err);
+/* A list as it stands in the log and in saved states. Reading: RC_MEMORY; other failures are in's.
+ */
+void spec_list_write(const struct param_list *list, struct buf *out);
+int spec_list_read(struct rd *in, struct arena *mem, struct param_list *ret);
 
 #endif
