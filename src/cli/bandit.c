@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
 	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
+	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},
 	{"verify", "fold the log of a state anew and check it", verify_usage, cmd_verify},

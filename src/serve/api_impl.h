@@ -35,6 +35,9 @@ api_handler api_experiment_put, api_experiment_list, api_experiment_get, api_exp
     api_experiment_delete;
 api_handler api_arm_add, api_arm_list, api_arm_patch, api_arm_delete;
 api_handler api_stats, api_plan, api_events, api_policies;
+/* Appends the groups of all experiments. */
+void metrics_groups(struct engine *g, struct buf *out);
+
 api_handler api_healthz, api_readyz, api_metrics, api_openapi, api_problem;
 
 /* Answers with this document, which is given up. RC_MEMORY. */

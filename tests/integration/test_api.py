@@ -808,6 +808,11 @@ class Groupwise(ApiTest):
         groups = self.ok(self.c.get(path + "/stats"))["groups"]
         self.assertEqual([(g["group"], g["decisions"], g["mean"]) for g in groups],
                          [("g", 6, 1.0), ("even", 3, 1.0), ("odd", 3, 1.0)])
+        name = path.rsplit("/", 1)[1]
+        text = self.ok(self.c.get("/metrics"))
+        self.assertIn('banditd_group_decisions_total{experiment="%s",group="even"} 3' % name, text)
+        self.assertIn('banditd_group_rewards_total{experiment="%s",group="g"} 6' % name, text)
+        self.assertIn("banditd_groups_hidden 0", text)
 
 
 class Rewards(ApiTest):

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of experiments in the text exposition. Names come from clients, so their number is
+ * bounded: the first ones are shown, the rest is counted. */
+#include "serve/api_impl.h"
+
+#define SERIES_MAX 1000
+
+struct shown {
+	struct buf *decisions, *rewards, *sums;
+	size_t n, hidden;
+};
+
+static void show(struct shown *s, const struct experiment *e)
+{
+	const struct arms *groups = experiment_groups(e);
+
+	for (uint32_t i = 0; i < groups->n; i++) {
+		const struct arm_totals *t = &groups->totals[i];
+
+		if (s->n == SERIES_MAX) {
+			s->hidden += groups->n - i;
+			return;
+		}
+		s->n++;
+		/* Ids need no escaping. */
+#define LINE(buf, what, fmt, value)                                                                \
+	buf_printf(buf, "banditd_group_" what "{experiment=\"%s\",group=\"%s\"} " fmt "\n",        \
+	    experiment_name(e), arms_id(groups, i), value)
+		LINE(s->decisions, "decisions_total", "%llu", (unsigned long long)t->decisions);
+		LINE(s->rewards, "rewards_total", "%llu", (unsigned long long)t->rewards);
+		LINE(s->sums, "reward_sum", "%.17g", t->sum);
+#undef LINE
+	}
+}
+
+static void family(
+    struct buf *out, const char *name, const char *type, const char *help, const struct buf *lines)
+{
+	buf_printf(out, "# HELP banditd_group_%s %s\n# TYPE banditd_group_%s %s\n", name, help,
+	    name, type);
+	buf_put(out, lines->data, lines->len);
+}
+
+void metrics_groups(struct engine *g, struct buf *out)
+{
+	struct buf decisions, rewards, sums;
+	struct shown s = {.decisions = &decisions, .rewards = &rewards, .sums = &sums};
+
+	buf_init(&decisions, out->max);
+	buf_init(&rewards, out->max);
+	buf_init(&sums, out->max);
+	for (struct engine_item *it = engine_next(g, 0); it;
+	     it = engine_next(g, engine_number(it))) {
+		show(&s, engine_lock(it));
+		engine_unlock(it);
+	}
+	if (s.n) {
+		family(out, "decisions_total", "counter", "Decisions that named the group.",
+		    &decisions);
+		family(out, "rewards_total", "counter", "Rewards learnt of these.", &rewards);
+		family(out, "reward_sum", "gauge", "Sum of these rewards.", &sums);
+		buf_printf(out,
+		    "# HELP banditd_groups_hidden Groups beyond the first %d.\n"
+		    "# TYPE banditd_groups_hidden gauge\nbanditd_groups_hidden %zu\n",
+		    SERIES_MAX, s.hidden);
+	}
+	buf_release(&decisions);
+	buf_release(&rewards);
+	buf_release(&sums);
+}
