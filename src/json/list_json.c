@@ -40,7 +40,7 @@ int list_from_json(const json_t *a, const char *pointer, struct arena *mem, stru
 	for (size_t i = 0; rc == 0 && width && i < rows; i++) {
 		snprintf(where, sizeof(where), "%.100s/%zu", pointer, i);
 		if (json_array_size(json_array_get(a, i)) != width) {
-			return err_set(err, RC_INVALID, "wrong_length", where,
+			return err_set(err, RC_INVALID, "wrong_type", where,
 			    "every row must be an array of %zu numbers, as the first is", width);
 		}
 		rc = row_from_json(json_array_get(a, i), where, v, &n, err);

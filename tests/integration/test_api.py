@@ -744,7 +744,7 @@ class Recovering(ApiTest):
     def test_what_cannot_be_planned_is_named(self):
         given = "/policy/params/"
         for params, code, at in (({"tables": [[0.5, 0.4]]}, "out_of_range", "/tables"),
-                                 ({"tables": [[0.5], []]}, "wrong_length", given + "tables/1"),
+                                 ({"tables": [[0.5], []]}, "wrong_type", given + "tables/1"),
                                  ({"tables": [0.5]}, "wrong_type", "/tables"),
                                  ({"tables": [["x"]]}, "wrong_type", given + "tables/0/0"),
                                  ({"alpha": [1]}, "wrong_type", given + "alpha"),

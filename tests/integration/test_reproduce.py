@@ -39,7 +39,8 @@ class Reproduce(unittest.TestCase):
             self.assertEqual(lines[0], "curve,x,y,se")
             self.assertEqual(len(lines), 1 + 3 * 50)
             again = bandit("groupwise", "--quick", "--json", "--out", out)
-            self.assertEqual(json.loads(again), doc)
+            self.assertEqual([r["verdict"] for r in json.loads(again)["headlines"][0]["rows"]],
+                             [r["verdict"] for r in one["rows"]])
 
     def test_wrong_use(self):
         bandit("groupwise", status=2)

@@ -16,7 +16,9 @@ struct rig {
 	uint32_t slots[RIG_ARMS_MAX];
 	double pmf[RIG_ARMS_MAX];
 	double x[WORLD_DIM];
-	struct ask ask; /* all arms */
+	bool subjects;
+	struct buf memo; /* of the last answer */
+	struct ask ask;  /* all arms */
 	uint64_t seq;
 	struct rng rng; /* of the test: draws and rewards */
 };
@@ -31,6 +33,7 @@ void rig_pulled(struct rig *r, uint32_t slot, double propensity);
 uint32_t rig_select(struct rig *r, double *ret_propensity);
 void rig_reward(struct rig *r, uint64_t ref, uint32_t slot, double propensity, double reward);
 /* pmf() with what is random in it a function of i. */
+/* Of choose(): certain of its pick. */
 void rig_pmf(struct rig *r, uint64_t i);
 /* Select and reward, steps times: slot 0 pays best. */
 void rig_learn(struct rig *r, int steps);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/replay.h"
+#include "needed.h"
 #include "policies/policies.h"
 
 #define EVENTS_MAX 2000
@@ -20,6 +21,7 @@ struct entry {
 };
 
 struct log {
+	const struct policy_ops *ops;
 	struct entry entry[EVENTS_MAX]; /* entry[i] has seq i + 1 */
 	size_t n;
 	struct experiment *e;
@@ -82,8 +84,11 @@ static int past(void *arg, uint64_t ref, uint64_t before, struct arena *mem, str
 static void create(struct log *l, const char *policy)
 {
 	static const struct spec_arm arms[] = {{"news", ""}, {"sport", "Sport"}, {"film", ""}};
+	const struct policy_ops *ops = policy_find(policy);
 	struct event ev = {.kind = EVENT_CREATE, .seq = 1, .at_us = START_US};
+	struct spec_param needed;
 
+	l->ops = ops;
 	ev.create = (struct experiment_spec){.name = "home",
 	    .policy = policy,
 	    .arms = arms,
@@ -91,9 +96,11 @@ static void create(struct log *l, const char *policy)
 	    .slots = 1,
 	    .seed = SEED,
 	    .hi = 1,
-	    .settings = {.floor = 0.05, .window_us = WINDOW_US, .label = ""}};
+	    .params = &needed,
+	    .nparams = policy_needs(ops, &needed),
+	    .settings = {.floor = ops->pmf ? 0.05 : 0, .window_us = WINDOW_US, .label = ""}};
 	append(l, &ev);
-	ck_assert_int_eq(experiment_new(&ev.create, policy_find(policy), START_US, &l->e, NULL), 0);
+	ck_assert_int_eq(experiment_new(&ev.create, ops, START_US, &l->e, NULL), 0);
 }
 
 /* Round i decides in one of several ways; returns the seq. */
@@ -118,7 +125,7 @@ static uint64_t decide(struct log *l, int i, uint64_t at_us)
 		in.nexclude = 1;
 	}
 	in.defer = i % 7 == 3;
-	in.want_pmf = i % 11 == 5;
+	in.want_pmf = l->ops->pmf && i % 11 == 5;
 	ck_assert_int_eq(experiment_select(l->e, &in, at_us, &l->mem, &ev, NULL), 0);
 	append(l, &ev);
 	return ev.seq;
@@ -250,7 +257,7 @@ START_TEST(an_honest_log_verifies)
 		unsigned char was[16], is[16];
 		struct replay r;
 
-		if ((policy_table[i]->flags & POLICY_CONTEXTUAL) || !policy_table[i]->pmf) {
+		if (policy_table[i]->flags & (POLICY_CONTEXTUAL | POLICY_SLATE)) {
 			continue;
 		}
 		l = make_log(policy_table[i]->name);

@@ -62,6 +62,12 @@ START_TEST(environments_name_what_is_wrong)
 	    "/segments/1/means");
 	refused("{\"env\":\"drift\",\"segments\":[{\"length\":1,\"means\":[2]}]}",
 	    "/segments/0/means/0");
+	refused("{\"env\":\"tallying\",\"memory\":0,\"losses\":[]}", "/memory");
+	refused("{\"env\":\"tallying\",\"memory\":2,\"losses\":[]}", "/losses");
+	refused("{\"env\":\"tallying\",\"memory\":2,\"losses\":[{\"from\":0}]}", "/losses/0/to");
+	refused("{\"env\":\"tallying\",\"memory\":10000,\"subjects\":1000000,"
+		"\"losses\":[{\"from\":0,\"to\":1}]}",
+	    "/subjects");
 }
 END_TEST
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needed.h"
+
 #define LOG_MAX (64u << 20)
 #define ARENA_MAX (1u << 20)
 
@@ -45,7 +47,7 @@ void must(const struct variant *v, bool holds, const char *claim)
 	}
 }
 
-static void add_param(struct variant *v, const struct spec_param *p)
+static void append_param(struct variant *v, const struct spec_param *p)
 {
 	size_t len = strlen(v->text), room = sizeof(v->text) - len;
 	char sep = v->nparams ? ',' : ':';
@@ -56,6 +58,17 @@ static void add_param(struct variant *v, const struct spec_param *p)
 		snprintf(v->text + len, room, "%c%s=%.9g", sep, p->name, p->number);
 	}
 	v->param[v->nparams++] = *p;
+}
+
+static void add_param(struct variant *v, const struct spec_param *p)
+{
+	for (size_t i = 0; i < v->nparams; i++) {
+		if (strcmp(v->param[i].name, p->name) == 0) {
+			v->nparams = i; /* the needed one, which is the only one so far */
+			v->text[strlen(v->ops->name)] = '\0';
+		}
+	}
+	append_param(v, p);
 }
 
 /* The k-th setting of one parameter, counted over all choices and ends; false when past the last.
@@ -100,6 +113,9 @@ bool variant_next(const struct policy_ops *ops, size_t *i, struct variant *ret)
 	}
 	*ret = (struct variant){.ops = ops};
 	snprintf(ret->text, sizeof(ret->text), "%s", ops->name);
+	if (policy_needs(ops, &p)) {
+		add_param(ret, &p);
+	}
 	if (k % (choices + 1)) {
 		single(ops, true, k % (choices + 1) - 1, &p);
 		add_param(ret, &p);
@@ -187,11 +203,25 @@ void world_commit(struct world *w, const struct event *ev)
 	}
 }
 
+const char *subject_name(uint64_t i)
+{
+	static const char *const names[WORLD_SUBJECTS] = {
+	    "ann", "ben", "cem", "dee", "eva", "fay", "gus"};
+
+	return names[i];
+}
+
 struct event world_select(struct world *w, struct select_in *in)
 {
+	const struct policy_ops *ops = w->v->ops;
 	struct errinfo err = {.rc = 0};
 	struct event ev;
 	int rc;
+
+	if (ops->traits || (ops->flags & POLICY_SUBJECT)) {
+		in->subject = subject_name(w->subjects++ ? rng_below(&w->rng, WORLD_SUBJECTS) : 0);
+	}
+	in->want_pmf = in->want_pmf && ops->pmf;
 
 	if (w->v->ops->flags & POLICY_CONTEXTUAL) {
 		for (size_t i = 0; i < WORLD_DIM; i++) {
@@ -202,6 +232,10 @@ struct event world_select(struct world *w, struct select_in *in)
 	}
 	arena_reset(&w->mem);
 	rc = experiment_select(w->e, in, ++w->now_us, &w->mem, &ev, &err);
+	if (rc == RC_LIMIT) {
+		in->subject = subject_name(0); /* whom it knows */
+		rc = experiment_select(w->e, in, w->now_us, &w->mem, &ev, &err);
+	}
 	must(w->v, rc == 0, err.text);
 	world_commit(w, &ev);
 	return ev;

@@ -14,7 +14,7 @@
 /* A policy with settings: the cases that every claim is held to. */
 struct variant {
 	const struct policy_ops *ops;
-	struct spec_param param[2];
+	struct spec_param param[3];
 	size_t nparams;
 	char text[96]; /* "name:key=value,..." for messages */
 };
@@ -40,15 +40,20 @@ struct world {
 	struct pending pending[WORLD_EVENTS_MAX + 2];
 	double x[WORLD_DIM];
 	struct rng rng;
-	uint64_t now_us;
+	uint64_t now_us, subjects; /* decisions that named one */
 };
+
+/* Subjects of a world and of a rig: few, so that each comes often. */
+#define WORLD_SUBJECTS 7
+const char *subject_name(uint64_t i); /* i < WORLD_SUBJECTS */
 
 /* NULL when these settings are refused together. */
 struct world *world_new(const struct variant *v, size_t arms, const struct settings *settings);
 void world_free(struct world *w);
 /* Queue and apply, as a server does. */
 void world_commit(struct world *w, const struct event *ev);
-/* Fills in x for a contextual policy; commits. The event lives until the next one. */
+/* Fills in x for a contextual policy and the subject; commits. The event lives until the next one.
+ */
 struct event world_select(struct world *w, struct select_in *in);
 /* Returns what experiment_reward() says; commits the event if there is one. */
 enum feedback_status world_reward(struct world *w, uint64_t decision, double reward);
