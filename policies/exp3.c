@@ -9,6 +9,7 @@
  * Up to naive_below slots a select is O(K) and an update O(1); beyond, both are O(log K). */
 #include <math.h>
 
+#include "policies/exp3_hooks.h"
 #include "policies/exp3_impl.h"
 #include "policies/policies.h"
 
@@ -101,21 +102,10 @@ const struct policy_ops exp3_ops = {
     .summary = "exponential weights against an adversary, at a fixed rate",
     .version = 1,
     .params = fixed_params,
-    .params_size = sizeof(struct exp3_params),
-    .check = exp3_check,
-    .slots = exp3_slots,
+    EXP3_HOOKS,
     .bound = fixed_bound,
     .create = fixed_create,
-    .destroy = exp3_destroy,
-    .reserve = exp3_reserve,
-    .arm_add = exp3_arm_add,
-    .arm_set = exp3_arm_set,
-    .pmf = exp3_pmf,
     .draw = exp3_draw,
     .prob = exp3_prob,
-    .pulled = exp3_pulled,
-    .update = exp3_update,
-    .serialise = exp3_serialise,
     .deserialise = fixed_deserialise,
-    .describe = exp3_describe,
 };

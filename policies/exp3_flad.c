@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "policies/exp3_fast.h"
+#include "policies/exp3_hooks.h"
 #include "policies/policies.h"
 
 enum schedule { SCHEDULE_EPOCH, SCHEDULE_PAPER };
@@ -120,21 +121,10 @@ const struct policy_ops exp3_flad_ops = {
     .summary = "exponential weights against an adversary, with exploration that decays",
     .version = 1,
     .params = flad_params,
-    .params_size = sizeof(struct exp3_params),
-    .check = exp3_check,
-    .slots = exp3_slots,
+    EXP3_HOOKS,
     .bound = flad_bound,
     .create = flad_create,
-    .destroy = exp3_destroy,
-    .reserve = exp3_reserve,
-    .arm_add = exp3_arm_add,
-    .arm_set = exp3_arm_set,
-    .pmf = exp3_pmf,
     .draw = exp3_draw,
     .prob = exp3_prob,
-    .pulled = exp3_pulled,
-    .update = exp3_update,
-    .serialise = exp3_serialise,
     .deserialise = flad_deserialise,
-    .describe = exp3_describe,
 };

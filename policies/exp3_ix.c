@@ -9,6 +9,7 @@
  * There is no uniform part. Select O(K), update O(1); R_a = -L_a. */
 #include <math.h>
 
+#include "policies/exp3_hooks.h"
 #include "policies/exp3_impl.h"
 #include "policies/policies.h"
 
@@ -82,19 +83,8 @@ const struct policy_ops exp3_ix_ops = {
 	"exponential weights without uniform exploration; regret small with high probability",
     .version = 1,
     .params = ix_params,
-    .params_size = sizeof(struct exp3_params),
-    .check = exp3_check,
-    .slots = exp3_slots,
+    EXP3_HOOKS,
     .bound = ix_bound,
     .create = ix_create,
-    .destroy = exp3_destroy,
-    .reserve = exp3_reserve,
-    .arm_add = exp3_arm_add,
-    .arm_set = exp3_arm_set,
-    .pmf = exp3_pmf,
-    .pulled = exp3_pulled,
-    .update = exp3_update,
-    .serialise = exp3_serialise,
     .deserialise = ix_deserialise,
-    .describe = exp3_describe,
 };

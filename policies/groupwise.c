@@ -480,4 +480,5 @@ const struct policy_ops groupwise_ops = {
     .update = groupwise_update,
     .serialise = groupwise_serialise,
     .deserialise = groupwise_deserialise,
+    .describe = groupwise_describe,
 };

@@ -311,3 +311,12 @@ void groupwise_arms_update(struct groupwise *g, const struct outcome *o)
 		update_b(g, &a, o, loss);
 	}
 }
+
+void groupwise_describe(const void *state, uint32_t slot, struct arm_view *ret)
+{
+	const struct groupwise *g = state;
+
+	ret->n = g->p->kind == GROUPWISE_REGRESS ? 0 : 1;
+	ret->item[0].name = g->p->kind == GROUPWISE_ARMS ? "log_weight" : "excess_loss";
+	ret->item[0].value = ret->n ? g->group[0].cell[slot] : 0;
+}

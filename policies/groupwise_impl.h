@@ -79,6 +79,8 @@ void groupwise_arms_pmf(const struct groupwise *g, const struct ask *ask, double
 void groupwise_arms_note(
     const struct groupwise *g, const struct ask *ask, size_t i, struct buf *memo);
 void groupwise_arms_update(struct groupwise *g, const struct outcome *o);
+/* The arm in the group _all. */
+void groupwise_describe(const void *state, uint32_t slot, struct arm_view *ret);
 
 void groupwise_experts_pmf(const struct groupwise *g, const struct ask *ask, double *ret_pmf);
 void groupwise_experts_update(struct groupwise *g, const struct outcome *o);

@@ -29,60 +29,6 @@ struct memo {
 	struct subject_key key; /* unless global */
 };
 
-static bool has_subjects(const struct tallying_params *p)
-{
-	return p->mode != TALLY_GLOBAL;
-}
-
-static unsigned tally_traits(const void *params)
-{
-	return POLICY_DETERMINISTIC | (has_subjects(params) ? POLICY_SUBJECT : 0);
-}
-
-static int tally_check(const void *params, struct errinfo *err)
-{
-	const struct tallying_params *p = params;
-
-	if (isnan(p->memory_bound) || p->memory_bound != floor(p->memory_bound)) {
-		return err_set(err, RC_INVALID, "missing_field", "/memory_bound",
-		    "tallying needs memory_bound, a whole number of plays after which an arm's "
-		    "past is forgotten; 20 if nothing is known");
-	}
-	if (isnan(p->reward_lo) != isnan(p->reward_hi) || p->reward_lo >= p->reward_hi) {
-		return err_set(err, RC_INVALID, "out_of_range", "/reward_hi",
-		    "reward_lo and reward_hi are given together, and reward_lo is smaller");
-	}
-	if (p->unit == TALLY_SUBJECT && p->mode != TALLY_POOLED) {
-		return err_set(
-		    err, RC_INVALID, "out_of_range", "/unit", "unit subject is for mode pooled");
-	}
-	return 0;
-}
-
-static uint64_t first_target(const struct tallying_params *p)
-{
-	uint64_t memory = (uint64_t)p->memory_bound;
-
-	return p->n0 > 0 ? (uint64_t)p->n0 : memory > 1 ? memory : 1;
-}
-
-static const char *tally_warn(const void *params, size_t arms)
-{
-	const struct tallying_params *p = params;
-	double first = (double)arms * (p->memory_bound + (double)first_target(p));
-
-	if (p->horizon > 0 && (double)p->horizon < first) {
-		return "the horizon is spent before the first test: that comes after arms * "
-		       "(memory_bound + n0) decisions";
-	}
-	if (p->mode == TALLY_ISOLATED) {
-		return "isolated learns of each subject alone, which takes arms * (memory_bound + "
-		       "n0) decisions of one subject before its first test; pooled shares what is "
-		       "learnt";
-	}
-	return NULL;
-}
-
 static size_t record_size(const struct tallying_params *p)
 {
 	return p->mode == TALLY_ISOLATED ? sizeof(struct tally_seq) : sizeof(struct tally_member);
@@ -99,8 +45,9 @@ static size_t tally_bound(const void *params, size_t slots, size_t dim)
 
 	(void)dim;
 	return sizeof(struct tallying) + sizeof(struct tally_seq) + slots * arms +
-	       (has_subjects(p) ? subjects_bytes(record_size(p), most) + (most + 1) * slots * each
-				: 0);
+	       (tally_has_subjects(p)
+		       ? subjects_bytes(record_size(p), most) + (most + 1) * slots * each
+		       : 0);
 }
 
 void tally_destroy(void *state)
@@ -136,20 +83,20 @@ int tally_create(const struct policy_env *env, void **ret_state)
 {
 	struct tallying *t = calloc(1, sizeof(*t));
 	const struct tallying_params *p = env->params;
-	int rc = t ? 0 : RC_MEMORY;
+	int rc;
 
-	if (rc) {
-		return rc;
+	if (!t) {
+		return RC_MEMORY;
 	}
 	t->params = p;
 	t->lo = isnan(p->reward_lo) ? env->lo : p->reward_lo;
 	t->width = (isnan(p->reward_hi) ? env->hi : p->reward_hi) - t->lo;
 	t->memory = (uint64_t)p->memory_bound;
-	t->n0 = first_target(p);
+	t->n0 = tally_first_target(p);
 	t->ttl_us = (uint64_t)p->subject_ttl * 1000000;
 	t->scratch = calloc(1, sizeof(*t->scratch));
 	rc = t->scratch ? 0 : RC_MEMORY;
-	if (rc == 0 && has_subjects(p)) {
+	if (rc == 0 && tally_has_subjects(p)) {
 		rc = subjects_new(record_size(p), (size_t)p->subjects_max, &t->subjects);
 	}
 	if (rc) {
@@ -166,30 +113,41 @@ static uint32_t tally_slots(const void *state)
 	return ((const struct tallying *)state)->slots;
 }
 
-static int grow(void *array, size_t slots, size_t each)
+static int reserve_seq(struct tally_seq *q, size_t slots)
 {
-	void **at = array, *grown = realloc(*at, slots * each);
+	struct tally_arm *arm = realloc(q->arm, slots * sizeof(*arm));
 
-	if (!grown) {
+	if (!arm) {
 		return RC_MEMORY;
 	}
-	*at = grown;
+	q->arm = arm;
+	q->cap = (uint32_t)slots;
 	return 0;
 }
 
 int tally_reserve(void *state, size_t slots)
 {
 	struct tallying *t = state;
+	uint8_t *states;
+	uint32_t *load;
 
 	if (slots <= t->cap) {
 		return 0;
 	}
-	if (grow(&t->state, slots, sizeof(*t->state)) || grow(&t->load, slots, sizeof(*t->load)) ||
-	    grow(&t->shared.arm, slots, sizeof(*t->shared.arm)) ||
-	    grow(&t->scratch->arm, slots, sizeof(*t->scratch->arm))) {
+	states = realloc(t->state, slots * sizeof(*states));
+	if (!states) {
 		return RC_MEMORY;
 	}
-	t->cap = t->shared.cap = t->scratch->cap = (uint32_t)slots;
+	t->state = states;
+	load = realloc(t->load, slots * sizeof(*load));
+	if (!load) {
+		return RC_MEMORY;
+	}
+	t->load = load;
+	if (reserve_seq(&t->shared, slots) || reserve_seq(t->scratch, slots)) {
+		return RC_MEMORY;
+	}
+	t->cap = (uint32_t)slots;
 	return 0;
 }
 
@@ -260,7 +218,7 @@ static int look_up(const struct tallying *t, const struct ask *ask, struct memo 
 	oldest = subjects_oldest(t->subjects);
 	if (!record && subjects_count(t->subjects) >= (size_t)t->params->subjects_max &&
 	    !tally_gone(t, oldest, ask->at_us)) {
-		return err_set(err, RC_LIMIT, "too_many_subjects", "/subject",
+		return err_set(err, RC_LIMIT, "too_many", "/subject",
 		    "this experiment remembers its most subjects (subjects_max); subject_ttl lets "
 		    "it forget those not seen for long");
 	}
@@ -429,54 +387,12 @@ static void tally_describe(const void *state, uint32_t slot, struct arm_view *re
 	ret->n = n;
 }
 
-static const char *const modes[] = {"global", "isolated", "pooled", NULL};
-static const char *const units[] = {"play", "subject", NULL};
-
-/* clang-format off */
-#define FIELD(name) offsetof(struct tallying_params, name)
-static const struct param_desc tallying_params[] = {
-	{.name = "memory_bound", .type = PARAM_F64, .offset = FIELD(memory_bound),
-	 .min = 0, .max = 1e6, .flags = PARAM_UNSET,
-	 .text = "Plays in a row after which an arm's reward no longer depends on what came before; "
-		 "required, the largest number believable."},
-	{.name = "mode", .type = PARAM_CHOICE, .offset = FIELD(mode), .choices = modes,
-	 .text = "Whose memory it is: one audience's; each subject's, learnt apart; each subject's, "
-		 "learnt together."},
-	{.name = "unit", .type = PARAM_CHOICE, .offset = FIELD(unit), .choices = units,
-	 .text = "pooled: what one sample is; subject where subjects differ."},
-	{.name = "n0", .type = PARAM_INT, .offset = FIELD(n0), .min = 0, .max = 1e9, .dflt = 0,
-	 .text = "Used plays of each arm in the first epoch; 0: memory_bound, at least 1."},
-	{.name = "horizon", .type = PARAM_INT, .offset = FIELD(horizon), .min = 0, .max = 1e15,
-	 .dflt = 0,
-	 .text = "Decisions in all, if known: the probability of an error is 1/horizon; 0: anytime."},
-	{.name = "delta", .type = PARAM_F64, .offset = FIELD(delta), .min = 0, .max = 1,
-	 .flags = PARAM_OPEN_MIN | PARAM_OPEN_MAX | PARAM_UNSET,
-	 .text = "Probability of ever eliminating the best arm; goes before horizon. pooled: 1e-4."},
-	{.name = "t0", .type = PARAM_INT, .offset = FIELD(t0), .min = 2, .max = 1e9, .dflt = 1024,
-	 .text = "anytime: decisions of the first stage; each stage doubles them and tests all arms "
-		 "anew."},
-	{.name = "reward_lo", .type = PARAM_F64, .offset = FIELD(reward_lo), .min = -1e100,
-	 .max = 1e100, .flags = PARAM_UNSET,
-	 .text = "Least reward, mapped to 0; the experiment's when not given."},
-	{.name = "reward_hi", .type = PARAM_F64, .offset = FIELD(reward_hi), .min = -1e100,
-	 .max = 1e100, .flags = PARAM_UNSET,
-	 .text = "Largest reward, mapped to 1; given together with reward_lo."},
-	{.name = "subject_ttl", .type = PARAM_INT, .offset = FIELD(subject_ttl), .min = 0,
-	 .max = 1e9, .dflt = 0,
-	 .text = "Seconds after which a subject that was not seen is forgotten; 0: never."},
-	{.name = "subjects_max", .type = PARAM_INT, .offset = FIELD(subjects_max), .min = 1,
-	 .max = SUBJECTS_MOST, .dflt = 1e6,
-	 .text = "Subjects remembered at once; beyond it new ones are refused."},
-	{.name = NULL},
-};
-/* clang-format on */
-
 const struct policy_ops tallying_ops = {
     .name = "tallying",
     .summary = "eliminates arms in unbroken blocks, where repeated exposure changes them",
     .version = 1,
     .flags = POLICY_DETERMINISTIC,
-    .params = tallying_params,
+    .params = tally_params,
     .params_size = sizeof(struct tallying_params),
     .check = tally_check,
     .warn = tally_warn,

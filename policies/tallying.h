@@ -107,6 +107,14 @@ bool tally_member_play(
     struct tallying *t, struct tally_member *m, uint32_t placed, uint32_t slot, uint64_t seq);
 void tally_member_learn(struct tallying *t, struct tally_member *m, uint32_t slot, double x);
 
+/* Parameters, tallying_params.c. */
+extern const struct param_desc tally_params[];
+bool tally_has_subjects(const struct tallying_params *p);
+uint64_t tally_first_target(const struct tallying_params *p);
+unsigned tally_traits(const void *params);
+int tally_check(const void *params, struct errinfo *err);
+const char *tally_warn(const void *params, size_t arms);
+
 /* Hooks that tallying.c and tallying_save.c share. */
 int tally_create(const struct policy_env *env, void **ret_state);
 void tally_destroy(void *state);

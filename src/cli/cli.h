@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "store/registry.h"
 #include "store/store.h"
 
 enum { CLI_DONE = 0, CLI_WRONG = 1, CLI_USAGE = 2 }; /* exit statuses */
@@ -40,9 +41,7 @@ void progress_clear(struct progress *p); /* before printing something else, and 
 struct state {
 	char *where; /* its directory */
 	struct store_reader *reader;
-	char **names; /* by number, from 1; NULL: purged */
-	uint32_t numbers;
-	uint64_t registry_seq;
+	struct registry list;
 };
 /* path is a state directory or its state.db. RC_NOT_FOUND, RC_IO, RC_CORRUPT, RC_VERSION ... */
 int state_open(const char *path, struct state *ret, struct errinfo *err);

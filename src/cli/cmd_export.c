@@ -66,7 +66,7 @@ static int export_one(const struct state *s, uint32_t number, struct errinfo *er
 	progress_clear(&x.progress);
 	arena_release(&mem);
 	replay_release(&x.replay);
-	return err_set(rc ? err : NULL, rc, "export", s->names[number], "%s", err_name(rc));
+	return err_set(rc ? err : NULL, rc, "export", s->list.names[number], "%s", err_name(rc));
 }
 
 int cmd_export(int argc, char **argv)
@@ -75,7 +75,7 @@ int cmd_export(int argc, char **argv)
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	const char *only = NULL;
 	struct errinfo err = {.rc = 0};
-	struct state s = {.numbers = 0};
+	struct state s = {.where = NULL};
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "e:h", options, NULL)) != -1) {
@@ -95,8 +95,8 @@ int cmd_export(int argc, char **argv)
 	if (rc == 0 && only && !state_find(&s, only)) {
 		rc = err_set(&err, RC_NOT_FOUND, "not_found", only, "no such experiment");
 	}
-	for (uint32_t i = 1; rc == 0 && i < s.numbers; i++) {
-		if (s.names[i] && (!only || strcmp(only, s.names[i]) == 0)) {
+	for (uint32_t i = 1; rc == 0 && i < s.list.numbers; i++) {
+		if (s.list.names[i] && (!only || strcmp(only, s.list.names[i]) == 0)) {
 			rc = export_one(&s, i, &err);
 		}
 	}

@@ -230,10 +230,10 @@ static int check_all(const struct args *a, const struct state *s, json_t *list)
 	uint64_t events = 0, elapsed_us = 0;
 	int wrong = 0;
 
-	for (uint32_t i = 1; i < s->numbers; i++) {
+	for (uint32_t i = 1; i < s->list.numbers; i++) {
 		struct check *c;
 
-		if (!s->names[i] || (a->only && strcmp(a->only, s->names[i]) != 0)) {
+		if (!s->list.names[i] || (a->only && strcmp(a->only, s->list.names[i]) != 0)) {
 			continue;
 		}
 		c = calloc(1, sizeof(*c));
@@ -241,7 +241,7 @@ static int check_all(const struct args *a, const struct state *s, json_t *list)
 			return RC_MEMORY;
 		}
 		c->a = a;
-		c->name = s->names[i];
+		c->name = s->list.names[i];
 		c->number = i;
 		c->problems = json_array();
 		wrong |= check_one(c, s) != 0;
@@ -261,7 +261,7 @@ static int verify(const struct args *a)
 {
 	struct errinfo err = {.rc = 0}, tails = {.rc = 0};
 	json_t *list = json_array();
-	struct state s = {.numbers = 0};
+	struct state s = {.where = NULL};
 	int rc = state_open(a->where, &s, &err);
 	bool sound;
 

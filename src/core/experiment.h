@@ -111,8 +111,6 @@ const char *experiment_name(const struct experiment *e);
 uint64_t experiment_seq(const struct experiment *e); /* of the last applied event */
 uint64_t experiment_created_us(const struct experiment *e);
 uint64_t experiment_changed_seq(const struct experiment *e); /* last change of settings: the ETag */
-/* The decision up to which every window is known to have closed; expiry goes on after it. */
-uint64_t experiment_expired_ref(const struct experiment *e);
 bool experiment_has_windows(const struct experiment *e); /* some decision has, or may have, one */
 const struct settings *experiment_settings(const struct experiment *e);
 double experiment_lo(const struct experiment *e); /* as given: of a reward or of a cost */

@@ -175,7 +175,7 @@ static void judge_reward(const struct experiment *e, const struct event *d, cons
 	} else if (late && e->settings.late == LATE_DROP) {
 		f->status = FEEDBACK_LATE;
 	} else if (late && (e->settings.late == LATE_RECORD || p->flags & PENDING_LEARNT ||
-			       is_closing(e, p))) {
+			       is_unshown(p) || is_closing(e, p))) {
 		f->status = FEEDBACK_RECORDED;
 	} else if (late) {
 		learn_now(f, p, clipped);

@@ -24,11 +24,6 @@ uint64_t experiment_changed_seq(const struct experiment *e)
 	return e->changed_seq;
 }
 
-uint64_t experiment_expired_ref(const struct experiment *e)
-{
-	return e->expired_ref;
-}
-
 bool experiment_has_windows(const struct experiment *e)
 {
 	return e->has_windows;

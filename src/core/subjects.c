@@ -30,7 +30,7 @@ struct subjects {
 
 struct subject_key subject_key(const char *subject)
 {
-	struct subject_key key;
+	struct subject_key key = {.byte = {0}};
 
 	hash_digest(subject, strlen(subject), key.byte);
 	return key;

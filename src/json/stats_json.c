@@ -10,21 +10,28 @@
 
 #define NORMAL_95 1.959963984540054
 
-/* Normal interval of a mean, within [lo, hi]; the whole range before two rewards. */
+/* Interval of a mean of rewards within [lo, hi], after Wilson (1927): on the scale of 0 to 1, with
+ * the variance that was seen where his has p (1 - p), which is the same for rewards of 0 and 1. It
+ * holds the mean and is never empty, however alike the rewards are. The whole range before the
+ * first. */
 static void interval(const struct experiment *e, const struct arm_totals *t, double *lo, double *hi)
 {
-	double n = (double)t->rewards, mean, var, half;
+	double from = experiment_lo(e), width = experiment_hi(e) - from;
+	double n = (double)t->rewards, mean, var, a, middle, half;
 
-	*lo = experiment_lo(e);
+	*lo = from;
 	*hi = experiment_hi(e);
-	if (t->rewards < 2) {
+	if (t->rewards == 0) {
 		return;
 	}
-	mean = t->sum / n;
-	var = fmax(0, (t->squares - n * mean * mean) / (n - 1));
-	half = NORMAL_95 * sqrt(var / n);
-	*lo = fmax(*lo, mean - half);
-	*hi = fmin(*hi, mean + half);
+	a = NORMAL_95 * NORMAL_95 / n;
+	mean = (t->sum / n - from) / width;
+	var = t->squares / n - t->sum / n * (t->sum / n);
+	var = fmin(fmax(0, var / width / width), 0.25);
+	middle = (mean + a / 2) / (1 + a);
+	half = sqrt(a * var + a * a / 4) / (1 + a);
+	*lo = fmax(*lo, fmin(t->sum / n, from + width * (middle - half)));
+	*hi = fmin(*hi, fmax(t->sum / n, from + width * (middle + half)));
 }
 
 static json_t *mean_of(double sum, uint64_t n)

@@ -16,8 +16,7 @@ struct recovery {
 	struct engine *g;
 	struct engine_recovery *out;
 	struct errinfo *err;
-	char **names; /* by number; NULL: none, or purged */
-	uint32_t numbers, cap;
+	struct registry list;
 	struct engine_item *it; /* whose tail is being folded */
 	struct experiment *e;
 	uint32_t number;
@@ -32,59 +31,16 @@ static int corrupt(struct recovery *r, uint32_t number, uint64_t seq, int rc, co
 	    r->err, rc, rc == RC_VERSION ? "state_too_new" : "state_damaged", where, "%s", why);
 }
 
-static int names_reserve(struct recovery *r, uint32_t number)
-{
-	uint32_t cap = r->cap ? r->cap : 64;
-	char **p;
-
-	if (number < r->cap) {
-		return 0;
-	}
-	while (cap <= number) {
-		cap *= 2;
-	}
-	p = realloc(r->names, cap * sizeof(*p));
-	if (!p) {
-		return RC_MEMORY;
-	}
-	memset(p + r->cap, 0, (cap - r->cap) * sizeof(*p));
-	r->names = p;
-	r->cap = cap;
-	return 0;
-}
-
 static int fold_registry(void *arg, uint64_t seq, const void *body, size_t len)
 {
 	struct recovery *r = arg;
-	struct registry_entry entry;
-	int rc = registry_decode(body, len, &entry);
+	int rc = registry_fold(&r->list, seq, body, len);
 
-	if (rc == 0 && seq != r->g->registry_seq + 1) {
-		rc = RC_CORRUPT;
-	}
-	/* Numbers are given out in order, so a huge one is damage, not a reason to allocate. */
-	if (rc == 0 && entry.op == REGISTRY_CREATE && entry.number != r->numbers) {
-		rc = RC_CORRUPT;
-	}
-	if (rc == 0 && entry.op == REGISTRY_PURGE &&
-	    (entry.number >= r->numbers || !r->names[entry.number])) {
-		rc = RC_CORRUPT;
-	}
-	if (rc) {
+	if (rc && rc != RC_MEMORY) {
 		return corrupt(r, STORE_REGISTRY, seq, rc, "the list of experiments is damaged");
 	}
-	r->g->registry_seq = seq;
-	if (entry.op == REGISTRY_PURGE) {
-		free(r->names[entry.number]);
-		r->names[entry.number] = NULL;
-		return 0;
-	}
-	if (names_reserve(r, entry.number)) {
-		return RC_MEMORY;
-	}
-	r->names[entry.number] = strdup(entry.name);
-	r->numbers++;
-	return r->names[entry.number] ? 0 : RC_MEMORY;
+	r->g->registry_seq = r->list.seq;
+	return rc;
 }
 
 static int take_snapshot(void *arg, const struct store_snapshot *s)
@@ -96,7 +52,7 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 	struct rd in;
 	int rc;
 
-	if (s->experiment >= r->numbers || !r->names[s->experiment] ||
+	if (s->experiment >= r->list.numbers || !r->list.names[s->experiment] ||
 	    (s->experiment < g->numbers && g->by_number[s->experiment])) {
 		return 0; /* purged, or an older one of an experiment that has a good one */
 	}
@@ -106,13 +62,13 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 		return rc;
 	}
 	if (rc || experiment_seq(e) != s->seq ||
-	    strcmp(experiment_name(e), r->names[s->experiment]) != 0) {
+	    strcmp(experiment_name(e), r->list.names[s->experiment]) != 0) {
 		if (rc == 0) {
 			experiment_free(e);
 		}
 		r->out->bad_snapshots++;
 		g->o.report(g->o.arg, rc ? rc : RC_CORRUPT, "snapshot ignored",
-		    r->names[s->experiment], s->seq);
+		    r->list.names[s->experiment], s->seq);
 		return 0;
 	}
 	if (engine_item_new(s->experiment, e, &it)) {
@@ -132,11 +88,11 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 static void bad_snapshot(void *arg, uint32_t experiment, uint64_t seq)
 {
 	struct recovery *r = arg;
-	bool known = experiment < r->numbers && r->names[experiment];
+	bool known = experiment < r->list.numbers && r->list.names[experiment];
 
 	r->out->bad_snapshots++;
-	r->g->o.report(
-	    r->g->o.arg, RC_CORRUPT, "snapshot ignored", known ? r->names[experiment] : "", seq);
+	r->g->o.report(r->g->o.arg, RC_CORRUPT, "snapshot ignored",
+	    known ? r->list.names[experiment] : "", seq);
 }
 
 static int create_from(struct recovery *r, const struct event *ev)
@@ -153,7 +109,7 @@ static int create_from(struct recovery *r, const struct event *ev)
 		return RC_VERSION;
 	}
 	rc = experiment_new(&ev->create, ops, ev->at_us, &r->e, &why);
-	if (rc == 0 && strcmp(experiment_name(r->e), r->names[r->number]) != 0) {
+	if (rc == 0 && strcmp(experiment_name(r->e), r->list.names[r->number]) != 0) {
 		rc = RC_CORRUPT;
 	}
 	return rc == RC_MEMORY || rc == 0 ? rc : RC_CORRUPT;
@@ -221,13 +177,13 @@ static int recover_all(struct recovery *r, struct arena *mem)
 	if (rc == 0) {
 		rc = store_read_snapshots(g->reader, 0, take_snapshot, bad_snapshot, r);
 	}
-	for (uint32_t i = 1; rc == 0 && i < r->numbers; i++) {
-		if (r->names[i]) {
+	for (uint32_t i = 1; rc == 0 && i < r->list.numbers; i++) {
+		if (r->list.names[i]) {
 			rc = recover_one(r, i, mem);
 			/* The store knows numbers only. */
 			if (rc && r->err && !r->err->pointer[0]) {
-				snprintf(
-				    r->err->pointer, sizeof(r->err->pointer), "%s", r->names[i]);
+				snprintf(r->err->pointer, sizeof(r->err->pointer), "%s",
+				    r->list.names[i]);
 			}
 		}
 	}
@@ -240,8 +196,8 @@ static int finish_erasures(struct recovery *r)
 	uint64_t last, ticket;
 	int rc = 0;
 
-	for (uint32_t i = 1; rc == 0 && i < r->numbers; i++) {
-		if (!r->names[i]) {
+	for (uint32_t i = 1; rc == 0 && i < r->list.numbers; i++) {
+		if (!r->list.names[i]) {
 			rc = store_last_seq(r->g->reader, i, &last);
 			if (rc == 0 && last) {
 				rc = store_erase(r->g->store, i, &ticket);
@@ -255,13 +211,13 @@ static int finish_erasures(struct recovery *r)
 int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err)
 {
 	uint64_t start_us = clock_mono_us();
-	struct recovery r = {.g = g, .out = ret, .err = err, .numbers = 1};
+	struct recovery r = {.g = g, .out = ret, .err = err};
 	struct arena mem;
 	int rc;
 
 	arena_init(&mem, TAIL_MEMORY);
 	g->numbers = 1; /* 0 is the registry */
-	rc = names_reserve(&r, 1);
+	rc = registry_init(&r.list);
 	if (rc == 0) {
 		rc = store_reader_begin(g->reader);
 	}
@@ -270,13 +226,10 @@ int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo
 		store_reader_end(g->reader);
 	}
 	rc = rc ? rc : finish_erasures(&r);
-	if (r.numbers > g->numbers) {
-		g->numbers = r.numbers;
+	if (r.list.numbers > g->numbers) {
+		g->numbers = r.list.numbers;
 	}
-	for (uint32_t i = 0; i < r.cap; i++) {
-		free(r.names[i]);
-	}
-	free(r.names);
+	registry_release(&r.list);
 	arena_release(&mem);
 	ret->elapsed_us = clock_mono_us() - start_us;
 	return rc ? err_set(err, rc, "recovery_failed", "", "recovery failed: %s", err_name(rc))

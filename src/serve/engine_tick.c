@@ -169,24 +169,29 @@ int engine_expire(struct engine *g, struct engine_item *it, uint64_t at_us)
 
 /* ---- the thread ---- */
 
-/* Every experiment once. The registry's lock is not held while one of them is worked on. */
+/* Every experiment once: one that fails keeps no other waiting, unless the store has failed. The
+ * registry's lock is not held while one of them is worked on. */
 int engine_tick(struct engine *g, uint64_t at_us)
 {
 	uint64_t mono_us = clock_mono_us();
 	struct engine_item *it;
 	uint32_t after = 0;
-	int made = 0, rc = 0;
+	int made = 0, failed = 0;
 
-	while (rc >= 0 && (it = engine_next_ref(g, after)) != NULL) {
+	while (!store_failed(g->store) && (it = engine_next_ref(g, after)) != NULL) {
+		int rc;
+
 		after = it->number;
 		rc = engine_expire(g, it, at_us);
 		made += rc > 0 ? rc : 0;
 		if (rc >= 0 && snapshot_is_due(g, it, mono_us)) {
 			rc = engine_snapshot(g, it);
 		}
+		failed = failed ? failed : rc < 0 ? rc : 0;
 		engine_item_unref(it);
 	}
-	return rc < 0 ? rc : made;
+	failed = failed ? failed : store_failed(g->store) ? RC_FAILED : 0;
+	return failed ? failed : made;
 }
 
 static bool wait_for_tick(struct engine *g)

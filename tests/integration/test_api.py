@@ -975,8 +975,10 @@ class Stats(ApiTest):
         self.assertEqual((s["decisions"], s["rewards"], s["open"], s["mean"], s["learnt"]),
                          (40, 20, 20, 0.5, 20))
         a, b, c = s["arms"]
-        self.assertEqual((a["decisions"], a["rewards"], a["mean"], a["share"], a["lo"], a["hi"]),
-                         (20, 10, 1.0, 0.5, 1.0, 1.0))
+        self.assertEqual((a["decisions"], a["rewards"], a["mean"], a["share"], a["hi"]),
+                         (20, 10, 1.0, 0.5, 1.0))
+        self.assertAlmostEqual(a["lo"], 0.72246, 4)  # Wilson's, for 10 of 10
+        self.assertAlmostEqual(b["hi"], 0.27754, 4)
         self.assertEqual((b["mean"], c["mean"], c["lo"], c["hi"]), (0.0, None, 0.0, 1.0))
         self.assertEqual(s["history"], [])
         self.assertEqual(s["arms"], self.ok(self.c.get(path + "/arms"))["items"])

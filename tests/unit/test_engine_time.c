@@ -40,6 +40,25 @@ START_TEST(a_window_closes_at_its_time_and_the_default_is_learnt)
 }
 END_TEST
 
+START_TEST(an_experiment_that_fails_keeps_no_other_waiting)
+{
+	struct engine_rig r;
+
+	rig_init(&r, &store_memory);
+	rig_damage(&r, 1, 2);
+	rig_open(&r);
+	rig_make(&r, "one", &a_minute_then_half);
+	rig_make(&r, "two", &a_minute_then_half);
+	rig_decide(&r, "one", NULL, false);
+	rig_decide(&r, "two", NULL, false);
+	rig_drain(&r);
+	ck_assert_int_eq(engine_tick(r.g, RIG_START_US + 2 * MINUTE_US), RC_CORRUPT);
+	ck_assert_uint_eq(rig_totals(&r, "one").open, 1);
+	ck_assert_uint_eq(rig_totals(&r, "two").open, 0);
+	rig_release(&r);
+}
+END_TEST
+
 START_TEST(expiry_goes_on_after_a_restart)
 {
 	struct engine_rig r;
@@ -292,7 +311,8 @@ START_TEST(the_thread_expires_and_takes_snapshots)
 END_TEST
 
 RUN("engine_time", a_window_closes_at_its_time_and_the_default_is_learnt,
-    expiry_goes_on_after_a_restart, thousands_of_open_decisions_expire_with_a_tiny_cache,
+    an_experiment_that_fails_keeps_no_other_waiting, expiry_goes_on_after_a_restart,
+    thousands_of_open_decisions_expire_with_a_tiny_cache,
     a_window_made_shorter_does_not_wait_for_decisions_that_are_closed,
     a_deferred_decision_counts_once_it_is_activated, arms_come_and_go,
     arms_that_are_added_together_differ, settings_change_and_stay_changed,

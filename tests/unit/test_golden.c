@@ -14,6 +14,7 @@
 #include "test.h"
 
 #define ROUNDS 3000
+#define DIM 2
 #define DELAY 17 /* decisions between one and its reward */
 #define ARMS_MAX_HERE 160
 
@@ -33,7 +34,10 @@ static void commit(struct life *l, const struct event *ev)
 
 static void decide(struct life *l, size_t i)
 {
-	struct select_in in = {.want_pmf = l->ops->pmf && i % 97 == 5};
+	bool draws = l->ops->pmf && !(experiment_traits(l->e) & POLICY_FORECAST);
+	struct select_in in = {.want_pmf = draws && i % 97 == 5};
+	static const char *const groups[] = {"even", "odd", "all"};
+	double x[DIM];
 	static const char *const subjects[] = {"a", "b", "c", "d", "e", "f", "g"};
 	struct buf *slot = &l->decided[i % DELAY];
 	struct event ev;
@@ -41,11 +45,52 @@ static void decide(struct life *l, size_t i)
 	if (l->ops->traits || (l->ops->flags & POLICY_SUBJECT)) {
 		in.subject = subjects[i * i % 7];
 	}
+	if (l->ops->reserve_groups) {
+		in.groups = groups + i % 2;
+		in.ngroups = 2;
+	}
+	if (experiment_dim(l->e)) {
+		in.dim = experiment_dim(l->e);
+		in.x = x;
+		for (size_t k = 0; k < in.dim; k++) {
+			x[k] = rng_uniform(&l->rng);
+		}
+	}
 	ck_assert_int_eq(experiment_select(l->e, &in, i * 1000, &l->mem, &ev, NULL), 0);
 	buf_reset(slot);
 	event_encode(&ev, slot);
 	l->seq[i % DELAY] = ev.seq;
 	commit(l, &ev);
+}
+
+static struct arm_reward paid(struct life *l, uint32_t slot)
+{
+	return (struct arm_reward){.arm = arms_id(experiment_arms(l->e), slot),
+	    .reward = rng_uniform(&l->rng) < 0.2 + 0.06 * (slot % 9)};
+}
+
+/* Feedback in the form that the decision takes. */
+static struct reward_in told(struct life *l, const struct event_decision *d)
+{
+	bool slate = d->flags & DECISION_SLATE;
+	size_t n = slate ? d->npicks : d->nslots;
+	struct reward_in in = {.form = FORM_REWARDS};
+	struct arm_reward *all;
+
+	if (d->flags & DECISION_FORECAST) {
+		return (struct reward_in){.form = FORM_LABEL, .reward = rng_uniform(&l->rng)};
+	}
+	if (!slate && !(experiment_traits(l->e) & POLICY_FULL)) {
+		return (struct reward_in){.reward = paid(l, d->picks[0].slot).reward};
+	}
+	all = arena_array(&l->mem, n, sizeof(*all));
+	ck_assert_ptr_nonnull(all);
+	for (size_t i = 0; i < n; i++) {
+		all[i] = paid(l, slate ? d->picks[i].slot : d->slots[i]);
+	}
+	in.rewards = all;
+	in.nrewards = n;
+	return in;
 }
 
 /* What became of the decision that was made DELAY rounds ago: mostly a reward. */
@@ -62,8 +107,7 @@ static void feed_back(struct life *l, size_t i)
 	if (rng_below(&l->rng, 10) == 0) {
 		ck_assert_int_eq(experiment_void(l->e, &d, &p, i * 1000, &l->mem, &ev, NULL), 0);
 	} else {
-		in = (struct reward_in){
-		    .reward = rng_uniform(&l->rng) < 0.2 + 0.06 * (d.decision.picks[0].slot % 9)};
+		in = told(l, &d.decision);
 		ck_assert_int_eq(
 		    experiment_reward(l->e, &d, &p, &in, i * 1000, &l->mem, &ev, &status, NULL), 0);
 	}
@@ -101,6 +145,7 @@ static void change_arms(struct life *l, size_t i)
 static struct experiment *be_born(
     const struct policy_ops *ops, const struct spec_param *p, size_t arms)
 {
+	static const char *const features[DIM] = {"one", "two"};
 	static char ids[ARMS_MAX_HERE][8];
 	static struct spec_arm list[ARMS_MAX_HERE];
 	struct spec_param both[2];
@@ -113,6 +158,8 @@ static struct experiment *be_born(
 	    .narms = arms,
 	    .slots = 1,
 	    .seed = 20260101,
+	    .features = features,
+	    .nfeatures = ops->dim ? DIM : 0,
 	    .hi = 1,
 	    .settings = {.floor = ops->pmf && arms > 100 ? 0.05 : 0, .label = ""}};
 	struct experiment *e = NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What groupwise promises whatever comes. */
+#include <stdio.h>
+
+#include "base/hash.h"
 #include "groupwise_rig.h"
 
 static double total_weight(const struct groupwise *g)
@@ -105,6 +108,31 @@ START_TEST(regret_is_bounded_against_an_adversary)
 		}
 		rig_check_bound(&g);
 	}
+}
+END_TEST
+
+START_TEST(doubling_starts_anew_at_powers_of_two)
+{
+	static const uint32_t group[] = {0};
+	struct rig r;
+
+	rig_init(&r, GROUPWISE_ARMS, 0);
+	r.params.doubling = true;
+	rig_open(&r);
+	for (uint64_t t = 1; t <= 64; t++) {
+		rig_ask(&r, group, 1);
+		rig_reward(&r, 0, 1); /* its decision may begin an epoch, it then learns in it */
+		rig_ask(&r, group, 1);
+		if ((t & (t + 1)) == 0) {
+			r.ask.ngroups = 0;
+			rig_pull(&r);
+			ck_assert_double_eq(rig_state(&r)->group[0].cell[0], 0);
+			t++;
+		} else {
+			ck_assert_double_lt(r.pmf[0], r.pmf[1]);
+		}
+	}
+	rig_close(&r);
 }
 END_TEST
 
@@ -299,6 +327,43 @@ START_TEST(every_kind_is_saved_and_loaded)
 }
 END_TEST
 
+/* The same labels give the same bytes from every compiler. */
+START_TEST(states_are_golden)
+{
+	static const struct {
+		enum groupwise_kind kind;
+		int learner;
+		const char *digest;
+	} golden[] = {
+	    {GROUPWISE_REGRESS, GROUPWISE_RIDGE, "377495ef68c614b05560ba46ddb9950a"},
+	    {GROUPWISE_REGRESS, GROUPWISE_FORWARD, "f9fa7f129ad8777285ccc03a214092bc"},
+	    {GROUPWISE_EXPERTS, GROUPWISE_RIDGE, "32854675f489b5b6a86a514d839ea8e0"},
+	};
+	unsigned char digest[HASH_DIGEST_BYTES];
+	char hex[2 * HASH_DIGEST_BYTES + 1];
+	struct buf saved;
+	struct rig r;
+
+	hash_init();
+	buf_init(&saved, 1u << 20);
+	for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++) {
+		rig_init(&r, golden[i].kind, RIG_DIM);
+		r.params.learner = golden[i].learner;
+		rig_open(&r);
+		live(&r, 0, 5000); /* P is computed anew on the way */
+		buf_reset(&saved);
+		groupwise_ops.serialise(r.state, &saved);
+		hash_digest(saved.data, saved.len, digest);
+		for (size_t k = 0; k < sizeof(digest); k++) {
+			snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+		}
+		ck_assert_str_eq(hex, golden[i].digest);
+		rig_close(&r);
+	}
+	buf_release(&saved);
+}
+END_TEST
+
 START_TEST(there_are_limits)
 {
 	struct errinfo err = {.rc = 0};
@@ -324,6 +389,7 @@ START_TEST(there_are_limits)
 END_TEST
 
 RUN("groupwise_state", total_weight_stays, groups_asleep_stay_as_they_are,
-    regret_is_bounded_against_an_adversary, the_inverse_does_not_drift,
-    a_label_that_is_no_number_changes_nothing, experts_find_the_best_arm_of_each_group,
-    every_kind_is_saved_and_loaded, there_are_limits)
+    doubling_starts_anew_at_powers_of_two, regret_is_bounded_against_an_adversary,
+    the_inverse_does_not_drift, a_label_that_is_no_number_changes_nothing,
+    experts_find_the_best_arm_of_each_group, every_kind_is_saved_and_loaded, states_are_golden,
+    there_are_limits)

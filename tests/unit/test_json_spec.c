@@ -196,6 +196,53 @@ START_TEST(an_experiment_reads_as_it_was_put)
 }
 END_TEST
 
+/* The interval of an arm whose rewards add up to this. */
+static void interval_of(struct experiment *e, struct arm_totals t, double *ret_lo, double *ret_hi)
+{
+	json_t *o;
+
+	((struct arms *)experiment_arms(e))->totals[0] = t;
+	o = arm_to_json(e, 0);
+	*ret_lo = json_real_value(json_object_get(o, "lo"));
+	*ret_hi = json_real_value(json_object_get(o, "hi"));
+	json_decref(o);
+}
+
+START_TEST(an_interval_is_never_empty_and_holds_its_mean)
+{
+	struct arena mem;
+	struct experiment *e;
+	double lo, hi;
+
+	arena_init(&mem, 1 << 20);
+	e = good_experiment("{'policy':{'name':'uniform'},'arms':['a','b'],"
+			    "'reward':{'lo':-2,'hi':2}}",
+	    &mem);
+	interval_of(e, (struct arm_totals){.rewards = 0}, &lo, &hi);
+	ck_assert(lo == -2 && hi == 2);
+	/* nine of the lowest and of the highest: as Wilson for 0 and 9 of 9 */
+	interval_of(e, (struct arm_totals){.rewards = 9, .sum = -18, .squares = 36}, &lo, &hi);
+	ck_assert(lo == -2);
+	ck_assert_double_eq_tol(hi, -2 + 4 * 0.29915, 1e-4);
+	interval_of(e, (struct arm_totals){.rewards = 9, .sum = 18, .squares = 36}, &lo, &hi);
+	ck_assert(hi == 2);
+	ck_assert_double_eq_tol(lo, -2 + 4 * 0.70085, 1e-4);
+	/* 3 of 10 highest, the others lowest: Wilson's is [0.10779, 0.60322] */
+	interval_of(e, (struct arm_totals){.rewards = 10, .sum = -8, .squares = 40}, &lo, &hi);
+	ck_assert_double_eq_tol(lo, -2 + 4 * 0.10779, 1e-4);
+	ck_assert_double_eq_tol(hi, -2 + 4 * 0.60322, 1e-4);
+	for (uint64_t n = 1; n < 100000; n *= 7) { /* all alike */
+		interval_of(e,
+		    (struct arm_totals){
+			.rewards = n, .sum = 1.9 * (double)n, .squares = 3.61 * (double)n},
+		    &lo, &hi);
+		ck_assert(lo < hi && lo <= 1.9 && hi >= 1.9 && hi <= 2);
+	}
+	experiment_free(e);
+	arena_release(&mem);
+}
+END_TEST
+
 static int patch(const char *body, struct settings *s, struct errinfo *err)
 {
 	static struct arena mem;
@@ -401,7 +448,8 @@ END_TEST
 
 RUN("json_spec", a_list_is_plain_or_rows_of_equal_length, every_member_of_a_body_is_taken,
     what_is_left_out_has_its_default, a_policy_has_a_short_form, what_is_wrong_is_named,
-    an_experiment_reads_as_it_was_put, a_patch_changes_what_it_names,
-    null_in_a_patch_brings_the_default_back, a_patch_that_is_refused_changes_nothing,
-    an_arm_is_paused_and_resumed_only, every_policy_is_described_and_its_defaults_can_be_put,
-    damaged_bodies_are_refused_or_sound, damaged_patches_are_refused_or_sound)
+    an_experiment_reads_as_it_was_put, an_interval_is_never_empty_and_holds_its_mean,
+    a_patch_changes_what_it_names, null_in_a_patch_brings_the_default_back,
+    a_patch_that_is_refused_changes_nothing, an_arm_is_paused_and_resumed_only,
+    every_policy_is_described_and_its_defaults_can_be_put, damaged_bodies_are_refused_or_sound,
+    damaged_patches_are_refused_or_sound)

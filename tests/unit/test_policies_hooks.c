@@ -339,7 +339,7 @@ static void claim_table_is_sound(const struct variant *v)
 	ck_assert(ops->summary && ops->version >= 1);
 	ck_assert(ops->bound && ops->create && ops->destroy && ops->reserve && ops->arm_add &&
 		  ops->arm_set && ops->update && ops->serialise && ops->deserialise);
-	ck_assert_msg(!ops->pmf != !ops->choose, "%s: either pmf or choose", v->text);
+	ck_assert_msg(ops->pmf || ops->choose, "%s: pmf or choose", v->text);
 	ck_assert_msg(!ops->draw == !ops->prob, "%s: both of draw and prob or neither", v->text);
 	for (const struct param_desc *d = ops->params; d && d->name; d++) {
 		ck_assert_msg(d->type != PARAM_TEXT && d->text, "%s: %s", v->text, d->name);

@@ -308,7 +308,7 @@ START_TEST(subjects_are_limited_and_make_room_when_gone)
 		}
 		err.rc = 0;
 		ck_assert_int_eq(tally_ask(&r, "new", NULL, 0, &p, &err), RC_LIMIT);
-		ck_assert_str_eq(err.code, "too_many_subjects");
+		ck_assert_str_eq(err.code, "too_many");
 		tally_select(&r, name_of(0));
 		r.at_us = 10000001;
 		tally_select(&r, "new");
