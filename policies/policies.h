@@ -18,6 +18,7 @@ extern const struct policy_ops exp3_flad_ops;
 extern const struct policy_ops exp3_ops;
 extern const struct policy_ops exp3_ix_ops;
 extern const struct policy_ops groupwise_ops;
+extern const struct policy_ops recovering_ops;
 extern const struct policy_ops tallying_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */

@@ -17,6 +17,7 @@ const struct policy_ops *const policy_table[] = {
     &exp3_ops,
     &exp3_ix_ops,
     &groupwise_ops,
+    &recovering_ops,
     &tallying_ops,
     NULL,
 };

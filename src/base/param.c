@@ -41,6 +41,9 @@ static void store(const struct param_desc *d, void *base, double v)
 	case PARAM_TEXT:
 		*(const char **)at(d, base) = d->dflt_text;
 		break;
+	case PARAM_LIST:
+		*(struct param_list *)at(d, base) = (struct param_list){.n = 0};
+		break;
 	}
 }
 
@@ -89,6 +92,32 @@ int param_set_bool(
 	}
 	store(d, base, v);
 	return 0;
+}
+
+int param_set_list(const struct param_desc *d, void *base, const struct param_list *list,
+    const char *pointer, struct errinfo *err)
+{
+	if (d->type != PARAM_LIST) {
+		return err_set(err, RC_INVALID, "wrong_type", pointer, "%s is not a list", d->name);
+	}
+	if (list->n > PARAM_LIST_MAX) {
+		return err_set(err, RC_LIMIT, "too_many", pointer, "%s has at most %d numbers",
+		    d->name, PARAM_LIST_MAX);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		if (!isfinite(list->v[i]) || !within(d, list->v[i])) {
+			return err_set(err, RC_INVALID, "out_of_range", pointer,
+			    "number %zu of %s must lie in [%.17g, %.17g]", i, d->name, d->min,
+			    d->max);
+		}
+	}
+	*(struct param_list *)at(d, base) = *list;
+	return 0;
+}
+
+const struct param_list *param_get_list(const struct param_desc *d, const void *base)
+{
+	return (const struct param_list *)((const char *)base + d->offset);
 }
 
 static int set_choice(const struct param_desc *d, void *base, const char *text, const char *pointer,
@@ -146,6 +175,9 @@ int param_set_text(const struct param_desc *d, void *base, const char *text, con
 		}
 		return err_set(
 		    err, RC_INVALID, "wrong_type", pointer, "%s must be true or false", d->name);
+	case PARAM_LIST:
+		return err_set(
+		    err, RC_INVALID, "wrong_type", pointer, "%s must be a list", d->name);
 	case PARAM_INT:
 	case PARAM_F64:
 		break;
@@ -172,6 +204,9 @@ double param_get(const struct param_desc *d, const void *base)
 		return *(const bool *)p;
 	case PARAM_CHOICE:
 		return *(const int *)p;
+	case PARAM_LIST:
+		return param_get_list(d, base)->n ? (double)param_get_list(d, base)->n
+						  : (double)NAN;
 	case PARAM_TEXT:
 		break;
 	}
@@ -189,6 +224,9 @@ const char *param_format(const struct param_desc *d, const void *base, char scra
 		return d->choices[(int)v];
 	case PARAM_BOOL:
 		return v != 0 ? "true" : "false";
+	case PARAM_LIST:
+		snprintf(scratch, PARAM_TEXT_MAX, "[%zu numbers]", isnan(v) ? 0 : (size_t)v);
+		return scratch;
 	case PARAM_INT:
 	case PARAM_F64:
 		break;

@@ -17,6 +17,7 @@ enum param_type {
 	PARAM_BOOL,   /* bool; min, max unused, dflt 0 or 1 */
 	PARAM_CHOICE, /* int: index into choices */
 	PARAM_TEXT,   /* const char *; a configuration value, never a policy's */
+	PARAM_LIST,   /* struct param_list; empty unless given; min, max bound each number */
 };
 
 enum {
@@ -37,6 +38,14 @@ struct param_desc {
 	const char *dflt_text;
 };
 
+/* Numbers, or rows of equally many; finite. */
+#define PARAM_LIST_MAX 524288
+struct param_list {
+	const double *v; /* row after row */
+	size_t n;        /* 0: not given */
+	size_t width;    /* of a row; 0: one plain list */
+};
+
 const struct param_desc *param_find(const struct param_desc *table, const char *name);
 /* Writes every default into base. */
 void param_defaults(const struct param_desc *table, void *base);
@@ -45,12 +54,17 @@ int param_set_number(
     const struct param_desc *d, void *base, double v, const char *pointer, struct errinfo *err);
 int param_set_bool(
     const struct param_desc *d, void *base, bool v, const char *pointer, struct errinfo *err);
+/* Keeps the pointer: the caller owns the numbers for as long. */
+int param_set_list(const struct param_desc *d, void *base, const struct param_list *list,
+    const char *pointer, struct errinfo *err);
+const struct param_list *param_get_list(const struct param_desc *d, const void *base);
 /* From text: a number with an optional unit (PARAM_INT: KiB MiB GiB; PARAM_F64 none), true/false, a
  * choice; used by the short form of the command line and by the configuration file. A PARAM_TEXT
  * keeps the pointer: the caller owns the text for as long. */
 int param_set_text(const struct param_desc *d, void *base, const char *text, const char *pointer,
     struct errinfo *err);
-/* The value as a number (choices: the index, bool: 0 or 1). Not for PARAM_TEXT. */
+/* The value as a number (choices: the index, bool: 0 or 1; a list: how many, NaN when not given).
+ * Not for PARAM_TEXT. */
 double param_get(const struct param_desc *d, const void *base);
 /* The value as text: the choice's name, shortest number that reads back the same, "" when unset. */
 #define PARAM_TEXT_MAX 32

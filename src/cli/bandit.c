@@ -19,6 +19,7 @@ struct command {
 /* clang-format off */
 static const struct command commands[] = {
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
+	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},

@@ -312,6 +312,9 @@ static void policy_text(const struct given_policy *p, char *ret, size_t size)
 		if (s->text) {
 			len += (size_t)snprintf(
 			    ret + len, size - len, "%c%s=%s", sep, s->name, s->text);
+		} else if (s->list.n) {
+			len += (size_t)snprintf(
+			    ret + len, size - len, "%c%s=[%zu numbers]", sep, s->name, s->list.n);
 		} else {
 			len += (size_t)snprintf(
 			    ret + len, size - len, "%c%s=%.9g", sep, s->name, s->number);

@@ -16,7 +16,7 @@ static int no_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-static int parse_file(const char *path, json_t **ret, struct errinfo *err)
+int given_file(const char *path, json_t **ret, struct errinfo *err)
 {
 	FILE *f = fopen(path, "r");
 	char *text = NULL;
@@ -115,7 +115,7 @@ static int parse_pairs(const char *s, json_t **ret, struct errinfo *err)
 static int parse_long(const char *arg, json_t **ret, struct errinfo *err)
 {
 	if (arg[0] == '@') {
-		return parse_file(arg + 1, ret, err);
+		return given_file(arg + 1, ret, err);
 	}
 	return arg[0] == '{' ? json_parse(arg, strlen(arg), ret, err) : 1;
 }

@@ -12,6 +12,9 @@
 
 #define GIVEN_FILE_MAX ((size_t)16 << 20)
 
+/* A JSON document of at most GIVEN_FILE_MAX bytes; *ret is a new reference. RC_INVALID, RC_IO,
+ * RC_LIMIT, RC_MEMORY. */
+int given_file(const char *path, json_t **ret, struct errinfo *err);
 /* {"env":name,...}; *ret is a new reference. RC_INVALID, RC_IO, RC_MEMORY. */
 int given_env(const char *arg, json_t **ret, struct errinfo *err);
 

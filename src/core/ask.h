@@ -14,6 +14,7 @@ struct policy_env {
 	const void *params; /* the struct that ops->params describes; kept valid by the caller */
 	size_t dim;         /* entries of x; 0 unless POLICY_CONTEXTUAL */
 	double lo, hi;      /* range of outcome.reward; lo < hi */
+	uint32_t k;         /* arms wanted, as every ask will say; 0: not known, 1 */
 };
 
 /* One question. Borrowed. */

@@ -54,9 +54,11 @@ static void put_create(struct buf *out, const struct experiment_spec *s)
 		const struct spec_param *p = &s->params[i];
 
 		put_text(out, p->name);
-		buf_put_u8(out, p->text != NULL);
+		buf_put_u8(out, p->text ? 1 : p->list.n ? 2 : 0);
 		if (p->text) {
 			put_text(out, p->text);
+		} else if (p->list.n) {
+			spec_list_write(&p->list, out);
 		} else {
 			buf_put_f64(out, p->number);
 		}

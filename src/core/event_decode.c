@@ -173,15 +173,17 @@ static void get_settings(struct source *s, struct settings *ret)
 
 static void get_params(struct source *s, struct experiment_spec *ret)
 {
-	size_t n = rd_count(s->in, 3);
+	size_t n = rd_count(s->in, 3), kind;
 	struct spec_param *p = take(s, n, sizeof(*p));
 
 	ret->params = p;
 	ret->nparams = n;
 	for (size_t i = 0; p && i < n; i++) {
-		p[i].name = get_id(s);
-		p[i].text = get_choice(s, 2) ? get_id(s) : NULL;
-		p[i].number = p[i].text ? 0 : get_finite(s);
+		p[i] = (struct spec_param){.name = get_id(s)};
+		kind = get_choice(s, 3);
+		p[i].number = kind == 0 ? get_finite(s) : 0;
+		p[i].text = kind == 1 ? get_id(s) : NULL;
+		s->starved = (kind == 2 && spec_list_read(s->in, s->mem, &p[i].list)) || s->starved;
 	}
 }
 

@@ -18,6 +18,7 @@ struct policy_env experiment_env(const struct experiment *e)
 	    .dim = e->dim,
 	    .lo = cost ? -e->hi : e->lo,
 	    .hi = cost ? -e->lo : e->hi,
+	    .k = e->slots,
 	};
 }
 
@@ -51,6 +52,37 @@ void experiment_set(struct experiment *e, const struct settings *s)
 	e->has_windows = e->has_windows || s->window_us;
 }
 
+/* The list becomes the experiment's own. */
+static int set_list(struct experiment *e, const struct param_desc *d, const struct param_list *list,
+    const char *pointer, struct errinfo *err)
+{
+	struct param_list mine = *list;
+	double *v;
+	int rc = param_set_list(d, e->params, list, pointer, err);
+
+	if (rc) {
+		return rc;
+	}
+	v = malloc(list->n * sizeof(*v));
+	if (v) {
+		memcpy(v, list->v, list->n * sizeof(*v));
+	} else {
+		mine = (struct param_list){.n = 0};
+	}
+	mine.v = v;
+	param_set_list(d, e->params, &mine, pointer, err);
+	return v ? 0 : RC_MEMORY;
+}
+
+static void free_lists(struct experiment *e)
+{
+	for (const struct param_desc *d = e->ops->params; e->params && d && d->name; d++) {
+		if (d->type == PARAM_LIST) {
+			free((void *)param_get_list(d, e->params)->v);
+		}
+	}
+}
+
 static int set_params(struct experiment *e, const struct experiment_spec *spec, struct errinfo *err)
 {
 	char pointer[sizeof(err->pointer)];
@@ -68,6 +100,11 @@ static int set_params(struct experiment *e, const struct experiment_spec *spec, 
 		}
 		if (p->text) {
 			rc = param_set_text(d, e->params, p->text, pointer, err);
+		} else if (p->list.n && d->type == PARAM_LIST && param_get_list(d, e->params)->n) {
+			rc = err_set(
+			    err, RC_INVALID, "duplicate_field", pointer, "%s twice", d->name);
+		} else if (p->list.n) {
+			rc = set_list(e, d, &p->list, pointer, err);
 		} else if (d->type == PARAM_BOOL && (p->number == 0 || p->number == 1)) {
 			rc = param_set_bool(d, e->params, p->number != 0, pointer, err);
 		} else {
@@ -158,6 +195,7 @@ void experiment_free(struct experiment *e)
 		free(e->features[i]);
 	}
 	free(e->features);
+	free_lists(e);
 	free(e->params);
 	free(e->results);
 	free(e->name);

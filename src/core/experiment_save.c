@@ -33,6 +33,9 @@ static void save_params(const struct experiment *e, struct buf *out)
 		if (d->type == PARAM_CHOICE) {
 			buf_put_u8(out, 1);
 			put_text(out, d->choices[(int)v]);
+		} else if (d->type == PARAM_LIST) {
+			buf_put_u8(out, 2);
+			spec_list_write(param_get_list(d, e->params), out);
 		} else {
 			buf_put_u8(out, 0);
 			buf_put_f64(out, v);
@@ -132,10 +135,15 @@ static void load_params(struct rd *in, struct arena *mem, struct experiment_spec
 	}
 	for (size_t i = 0; i < n; i++) {
 		p[i] = (struct spec_param){.name = get_text(in, mem, ID_MAX)};
-		if (get_choice(in, 2)) {
-			p[i].text = get_text(in, mem, ID_MAX);
-		} else {
+		switch (get_choice(in, 3)) {
+		case 0:
 			p[i].number = rd_f64(in);
+			break;
+		case 1:
+			p[i].text = get_text(in, mem, ID_MAX);
+			break;
+		default:
+			spec_list_read(in, mem, &p[i].list);
 		}
 	}
 	spec->params = p;
@@ -218,7 +226,8 @@ static bool has_all_params(const struct experiment *e, const struct experiment_s
 			continue;
 		}
 		if (i == spec->nparams || strcmp(spec->params[i].name, d->name) != 0 ||
-		    !spec->params[i].text != (d->type != PARAM_CHOICE)) {
+		    !spec->params[i].text != (d->type != PARAM_CHOICE) ||
+		    !spec->params[i].list.n != (d->type != PARAM_LIST)) {
 			return false;
 		}
 		i++;

@@ -100,3 +100,36 @@ int spec_check(const struct experiment_spec *spec, struct errinfo *err)
 	rc = features_check(spec, err);
 	return rc ? rc : settings_check(&spec->settings, spec->lo, spec->hi, err);
 }
+
+void spec_list_write(const struct param_list *list, struct buf *out)
+{
+	buf_put_var(out, list->width);
+	buf_put_var(out, list->n);
+	for (size_t i = 0; i < list->n; i++) {
+		buf_put_f64(out, list->v[i]);
+	}
+}
+
+int spec_list_read(struct rd *in, struct arena *mem, struct param_list *ret)
+{
+	size_t width = (size_t)rd_var(in), n = rd_count(in, 8);
+	double *v;
+
+	if (n == 0 || n > PARAM_LIST_MAX || (width && n % width)) {
+		rd_fail(in);
+		return 0;
+	}
+	v = arena_array(mem, n, sizeof(*v));
+	if (!v) {
+		rd_fail(in);
+		return RC_MEMORY;
+	}
+	for (size_t i = 0; i < n; i++) {
+		v[i] = rd_f64(in);
+		if (!isfinite(v[i])) {
+			rd_fail(in);
+		}
+	}
+	*ret = (struct param_list){.v = v, .n = n, .width = width};
+	return 0;
+}

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/param.h"
 
 #define ID_MAX 128            /* ids of experiments, arms, subjects, groups, decisions, keys */
 #define LABEL_MAX 256         /* bytes of UTF-8 */
@@ -43,8 +46,9 @@ struct settings {
 
 struct spec_param {
 	const char *name;
-	const char *text; /* a choice; NULL: the number */
+	const char *text; /* a choice; NULL: the number, or the list when it has any */
 	double number;    /* bool: 0 or 1 */
+	struct param_list list;
 };
 
 struct spec_arm {
@@ -73,5 +77,9 @@ bool id_is_valid(const char *id);
 /* Bounds and combinations of everything but the policy. RC_INVALID or RC_LIMIT, pointer set. */
 int spec_check(const struct experiment_spec *spec, struct errinfo *err);
 int settings_check(const struct settings *s, double lo, double hi, struct errinfo *err);
+/* A list as it stands in the log and in saved states. Reading: RC_MEMORY; other failures are in's.
+ */
+void spec_list_write(const struct param_list *list, struct buf *out);
+int spec_list_read(struct rd *in, struct arena *mem, struct param_list *ret);
 
 #endif

@@ -10,6 +10,7 @@ const struct env_ops *const env_table[] = {
     &env_gaussian_ops,
     &env_drift_ops,
     &env_groups_ops,
+    &env_recovering_ops,
     &env_tallying_ops,
     NULL,
 };

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "json/bind.h"
+#include "json/spec_json.h"
 
 static int set(json_t *o, const char *key, json_t *v)
 {
@@ -90,7 +91,10 @@ static json_t *params_of(const struct experiment_spec *s)
 	for (size_t i = 0; i < s->nparams; i++) {
 		const struct spec_param *p = &s->params[i];
 
-		rc |= set(o, p->name, p->text ? json_string(p->text) : json_real(p->number));
+		rc |= set(o, p->name,
+		    p->text     ? json_string(p->text)
+		    : p->list.n ? list_to_json(&p->list)
+				: json_real(p->number));
 	}
 	return bind_whole(o, rc);
 }

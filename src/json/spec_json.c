@@ -116,8 +116,8 @@ int arms_from_json(const json_t *v, const char *pointer, size_t max, struct aren
 
 /* ---- policy ---- */
 
-static int param_from_json(
-    const char *name, const json_t *v, struct spec_param *ret, struct errinfo *err)
+static int param_from_json(const char *name, const json_t *v, struct arena *mem,
+    struct spec_param *ret, struct errinfo *err)
 {
 	char where[BIND_POINTER_MAX];
 
@@ -135,9 +135,12 @@ static int param_from_json(
 		ret->number = json_is_true(v);
 		return 0;
 	}
+	if (json_is_array(v)) {
+		return list_from_json(v, where, mem, &ret->list, err);
+	}
 	if (!json_is_number(v)) {
-		return err_set(
-		    err, RC_INVALID, "wrong_type", where, "must be a number, text, true or false");
+		return err_set(err, RC_INVALID, "wrong_type", where,
+		    "must be a number, text, true or false, or a list of numbers");
 	}
 	return bind_number(v, where, &ret->number, err);
 }
@@ -165,7 +168,8 @@ static int params_from_json(
 		const json_t *v = json_object_iter_value(i);
 
 		if (!json_is_null(v)) { /* null: not given */
-			rc = param_from_json(json_object_iter_key(i), v, &p[ret->nparams++], err);
+			rc = param_from_json(
+			    json_object_iter_key(i), v, mem, &p[ret->nparams++], err);
 		}
 	}
 	return rc;

@@ -28,7 +28,12 @@ int settings_patch_json(
 /* {"state":"active"|"paused"}. */
 int arm_patch_json(const json_t *patch, enum arm_state *ret, struct errinfo *err);
 
+/* [1, 2] or rows of equal length, [[1, 2], [3, 4]]; the numbers are in mem. */
+int list_from_json(const json_t *a, const char *pointer, struct arena *mem, struct param_list *ret,
+    struct errinfo *err);
+
 /* New documents; NULL when out of memory. */
+json_t *list_to_json(const struct param_list *list);
 json_t *experiment_to_json(const struct experiment *e);
 json_t *policy_to_json(const struct policy_ops *ops, const void *params);
 json_t *policies_to_json(void);

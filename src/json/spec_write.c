@@ -22,6 +22,7 @@ static json_t *param_value(const struct param_desc *d, double v)
 		return json_boolean(v != 0);
 	case PARAM_CHOICE:
 		return json_string(d->choices[(int)v]);
+	case PARAM_LIST: /* as a whole: list_to_json() */
 	case PARAM_TEXT:
 		break;
 	}
@@ -34,7 +35,11 @@ json_t *policy_to_json(const struct policy_ops *ops, const void *params)
 	int rc = 0;
 
 	for (const struct param_desc *d = ops->params; d && d->name; d++) {
-		rc |= json_object_set_new(values, d->name, param_value(d, param_get(d, params)));
+		bool list = d->type == PARAM_LIST && param_get_list(d, params)->n;
+
+		rc |= json_object_set_new(values, d->name,
+		    list ? list_to_json(param_get_list(d, params))
+			 : param_value(d, param_get(d, params)));
 	}
 	return json_pack("{ss so}", "name", ops->name, "params", bind_whole(values, rc));
 }
@@ -95,7 +100,7 @@ json_t *experiment_to_json(const struct experiment *e)
 		   : o;
 }
 
-static const char *const type_names[] = {"number", "integer", "boolean", "choice", "text"};
+static const char *const type_names[] = {"number", "integer", "boolean", "choice", "text", "list"};
 
 /* No bound is none: JSON has no infinity. */
 static json_t *bound_value(double v)
@@ -116,12 +121,13 @@ static json_t *choices_to_json(const char *const *choices)
 
 static json_t *param_to_json(const struct param_desc *d)
 {
-	double dflt = d->flags & PARAM_UNSET ? (double)NAN : d->dflt;
+	bool none = d->flags & PARAM_UNSET || d->type == PARAM_LIST;
+	double dflt = none ? (double)NAN : d->dflt;
 	json_t *o = json_pack("{ss ss so ss}", "name", d->name, "type", type_names[d->type],
 	    "default", param_value(d, dflt), "text", d->text);
 	int rc = 0;
 
-	if (d->type == PARAM_F64 || d->type == PARAM_INT) {
+	if (d->type == PARAM_F64 || d->type == PARAM_INT || d->type == PARAM_LIST) {
 		rc |= json_object_set_new(o, "min", bound_value(d->min));
 		rc |= json_object_set_new(o, "max", bound_value(d->max));
 		rc |=

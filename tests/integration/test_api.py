@@ -700,6 +700,59 @@ class Slates(ApiTest):
         self.assertEqual(self.c.get(path + "/events").status, 200)
 
 
+class Recovering(ApiTest):
+    """Plans: known tables, whose best schedule is known, and tables that are learnt."""
+
+    TABLES = [[0.2, 0.5, 0.9], [0.5, 0.6, 0.65], [0.3, 0.7, 0.8]]
+
+    def test_known_tables_are_planned(self):
+        policy = {"name": "recovering", "params": {"tables": self.TABLES}}
+        path = self.make(policy=policy, slots=2)
+        made = self.ok(self.c.get(path))
+        self.assertEqual(made["policy"]["params"]["tables"], self.TABLES)
+        slates = [[a["arm"] for a in self.decide(path)["arms"]] for _ in range(4)]
+        self.assertEqual(slates, [["b", "c"], ["a", "b"]] * 2)
+        plan = self.ok(self.c.get(path + "/plan"))
+        self.assertAlmostEqual(plan["value"], 1.1)
+        self.assertAlmostEqual(plan["upper"], 1.15)
+        self.assertIn("recovering", [p["name"] for p in
+                                     self.ok(self.c.get("/v1/policies"))["items"]])
+        create = self.c.events(path.rsplit("/", 1)[1])[0]
+        self.assertEqual(create["policy"]["params"]["tables"], self.TABLES)
+
+    def test_plans_get_better(self):
+        path = self.make(policy={"name": "recovering", "params": {"d_max": 3, "phase_min": 6}},
+                         slots=2)
+        for i in range(30):
+            d = self.decide(path, id=f"t{i}")
+            got = {a["arm"]: 0.5 for a in d["arms"]}
+            if i % 5 == 4:
+                self.ok(self.c.post(f"{path}/decisions/t{i}/void"))
+            else:
+                self.ok(self.c.post(path + "/rewards", {"decision": d["id"], "rewards": got}), 202)
+        self.assertGreater(self.ok(self.c.get(path + "/plan"))["plans"], 1)
+        kinds = [e["kind"] for e in self.c.events(path.rsplit("/", 1)[1])]
+        self.assertEqual(kinds[:3], ["create", "plan", "decision"])
+
+    def test_a_tick_has_one_decision(self):
+        params = {"clock": "tick", "tick_seconds": 1e6, "tables": self.TABLES}
+        path = self.make(policy={"name": "recovering", "params": params}, slots=2)
+        first = self.decide(path)
+        again = self.ok(self.c.post(path + "/decisions", {}))
+        self.assertEqual((again["id"], again["arms"]), (first["id"], first["arms"]))
+
+    def test_what_cannot_be_planned_is_named(self):
+        given = "/policy/params/"
+        for params, code, at in (({"tables": [[0.5, 0.4]]}, "out_of_range", "/tables"),
+                                 ({"tables": [[0.5], []]}, "wrong_type", given + "tables/1"),
+                                 ({"tables": [0.5]}, "wrong_type", "/tables"),
+                                 ({"tables": [["x"]]}, "wrong_type", given + "tables/0/0"),
+                                 ({"alpha": [1]}, "wrong_type", given + "alpha"),
+                                 ({"clock": "tick"}, "missing_field", "/tick_seconds")):
+            body = {"policy": {"name": "recovering", "params": params}, "arms": ["a"]}
+            self.problem(self.c.put("/v1/experiments/bad", body), 422, code, at)
+
+
 class Groupwise(ApiTest):
     """Forecasts, and rewards of all arms at once."""
 

@@ -121,8 +121,9 @@ END_TEST
 START_TEST(creations_and_changes_come_back)
 {
 	static const struct spec_arm arms[] = {{"a", ""}, {"b", "a label"}};
-	static const struct spec_param params[] = {
-	    {.name = "rate", .number = 0.125}, {.name = "kind", .text = "linear"}};
+	static const struct spec_param params[] = {{.name = "rate", .number = 0.125},
+	    {.name = "kind", .text = "linear"}, {.name = "list", .list = {.v = numbers, .n = 3}},
+	    {.name = "rows", .list = {.v = numbers, .n = 2, .width = 1}}};
 	static const struct arm_change changes[] = {
 	    {.op = ARM_OP_ADD, .slot = 2, .id = "c", .label = ""},
 	    {.op = ARM_OP_SET, .slot = 1, .state = ARM_RETIRED}};
@@ -141,7 +142,7 @@ START_TEST(creations_and_changes_come_back)
 		ev.create = (struct experiment_spec){.name = "e",
 		    .policy = "uniform",
 		    .params = params,
-		    .nparams = i & 8 ? 2 : 0,
+		    .nparams = i & 8 ? 4 : 0,
 		    .arms = arms,
 		    .narms = i & 16 ? 2 : 0,
 		    .slots = 1,

@@ -410,9 +410,46 @@ START_TEST(damaged_patches_are_refused_or_sound)
 }
 END_TEST
 
-RUN("json_spec", every_member_of_a_body_is_taken, what_is_left_out_has_its_default,
-    a_policy_has_a_short_form, what_is_wrong_is_named, an_experiment_reads_as_it_was_put,
-    an_interval_is_never_empty_and_holds_its_mean, a_patch_changes_what_it_names,
-    null_in_a_patch_brings_the_default_back, a_patch_that_is_refused_changes_nothing,
-    an_arm_is_paused_and_resumed_only, every_policy_is_described_and_its_defaults_can_be_put,
-    damaged_bodies_are_refused_or_sound, damaged_patches_are_refused_or_sound)
+static int read_list(const char *text, struct arena *mem, struct param_list *ret)
+{
+	json_t *o = parsed(text);
+	int rc = list_from_json(json_object_get(o, "a"), "/a", mem, ret, NULL);
+
+	json_decref(o);
+	return rc;
+}
+
+START_TEST(a_list_is_plain_or_rows_of_equal_length)
+{
+	struct param_list list;
+	struct arena mem;
+	json_t *back;
+	char *text;
+
+	arena_init(&mem, 1 << 20);
+	ck_assert_int_eq(read_list("{'a':[[1,2],[3,4.5],[5,6]]}", &mem, &list), 0);
+	ck_assert(list.n == 6 && list.width == 2 && list.v[3] == 4.5);
+	back = list_to_json(&list);
+	text = json_dumps(back, JSON_COMPACT);
+	ck_assert_str_eq(text, "[[1.0,2.0],[3.0,4.5],[5.0,6.0]]");
+	free(text);
+	json_decref(back);
+	ck_assert_int_eq(read_list("{'a':[7,8]}", &mem, &list), 0);
+	ck_assert(list.n == 2 && list.width == 0 && list.v[1] == 8);
+	ck_assert_int_eq(read_list("{'a':[]}", &mem, &list), RC_INVALID);
+	ck_assert_int_eq(read_list("{'a':[[]]}", &mem, &list), RC_INVALID);
+	ck_assert_int_eq(read_list("{'a':[[1],[2,3]]}", &mem, &list), RC_INVALID);
+	ck_assert_int_eq(read_list("{'a':[[1],2]}", &mem, &list), RC_INVALID);
+	ck_assert_int_eq(read_list("{'a':[1,[2]]}", &mem, &list), RC_INVALID);
+	ck_assert_int_eq(read_list("{'a':[1,'x']}", &mem, &list), RC_INVALID);
+	arena_release(&mem);
+}
+END_TEST
+
+RUN("json_spec", a_list_is_plain_or_rows_of_equal_length, every_member_of_a_body_is_taken,
+    what_is_left_out_has_its_default, a_policy_has_a_short_form, what_is_wrong_is_named,
+    an_experiment_reads_as_it_was_put, an_interval_is_never_empty_and_holds_its_mean,
+    a_patch_changes_what_it_names, null_in_a_patch_brings_the_default_back,
+    a_patch_that_is_refused_changes_nothing, an_arm_is_paused_and_resumed_only,
+    every_policy_is_described_and_its_defaults_can_be_put, damaged_bodies_are_refused_or_sound,
+    damaged_patches_are_refused_or_sound)

@@ -19,12 +19,18 @@ static const struct settings troubled = {
     .late = LATE_LEARN,
 };
 
+/* Policies that answer with slates alone have a life of their own in their tests. */
+static bool is_slate(const struct policy_ops *ops)
+{
+	return ops->flags & POLICY_SLATE;
+}
+
 static void for_each_variant(void (*claim)(const struct variant *v))
 {
 	struct variant v;
 
 	for (const struct policy_ops *const *ops = policy_table; *ops; ops++) {
-		for (size_t i = 0; variant_next(*ops, &i, &v);) {
+		for (size_t i = 0; !is_slate(*ops) && variant_next(*ops, &i, &v);) {
 			claim(&v);
 		}
 	}
@@ -38,7 +44,9 @@ static void for_each_policy(void (*claim)(const struct variant *v))
 	for (const struct policy_ops *const *ops = policy_table; *ops; ops++) {
 		i = 0;
 		ck_assert(variant_next(*ops, &i, &v));
-		claim(&v);
+		if (!is_slate(*ops)) {
+			claim(&v);
+		}
 	}
 }
 
@@ -52,7 +60,7 @@ static void for_each_form(void (*claim)(const struct variant *v))
 		struct spec_param needed;
 		size_t given = policy_needs(*ops, &needed);
 
-		for (size_t i = 0; variant_next(*ops, &i, &v);) {
+		for (size_t i = 0; !is_slate(*ops) && variant_next(*ops, &i, &v);) {
 			ends = false;
 			for (size_t k = given; k < v.nparams; k++) {
 				ends = ends || !v.param[k].text;

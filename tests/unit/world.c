@@ -22,7 +22,8 @@ static bool end_of_range(const struct param_desc *d, bool high, double *ret)
 		*ret = high;
 		return true;
 	}
-	if (d->type == PARAM_CHOICE || d->type == PARAM_TEXT || !isfinite(end)) {
+	if (d->type == PARAM_CHOICE || d->type == PARAM_TEXT || d->type == PARAM_LIST ||
+	    !isfinite(end)) {
 		return false;
 	}
 	*ret = open ? end + (from - end) * 1e-3 : end;

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Phases: optimistic tables, a plan for them, and when it is time for a better one. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "policies/recovering_impl.h"
+
+#define CLEARLY 1e-9
+#define PERIOD_MAX (1u << 30)
+
+const double *recovering_known(const struct recovering *r, uint32_t slot)
+{
+	const struct param_list *known = &r->params->tables;
+
+	return slot < known->n / r->d_max ? &known->v[(size_t)slot * r->d_max] : NULL;
+}
+
+void recovering_index(const struct recovering *r, uint32_t slot, double alpha, double *ret)
+{
+	const struct rec_cell *c = &r->cell[(size_t)slot * r->d_max];
+	double wide, m = 1, x;
+
+	if (r->params->tables.n) {
+		const double *known = recovering_known(r, slot);
+
+		for (uint32_t d = 0; d < r->d_max; d++) {
+			ret[d] = known ? known[d] : 0;
+		}
+		return;
+	}
+	wide = alpha > 0 ? alpha * num_log(1 + (double)recovering_served(r)) / 2 : 0;
+	for (uint32_t d = r->d_max; d-- > 0;) {
+		if (c[d].n > 0) {
+			x = c[d].sum / (double)c[d].n;
+			x += wide > 0 ? sqrt(wide / (double)c[d].n) : 0;
+			m = x < m ? x : m;
+		}
+		ret[d] = m;
+	}
+}
+
+static uint64_t phase_min(const struct recovering *r)
+{
+	uint64_t least = (uint64_t)(r->params->phase_min ? r->params->phase_min : 2 * r->d_max);
+
+	if (r->params->scope == REC_SUBJECT) {
+		least *= r->plan_subjects ? r->plan_subjects : 1;
+	}
+	return least;
+}
+
+bool recovering_plan_due(const void *state, const struct ask *ask)
+{
+	const struct recovering *r = state;
+
+	(void)ask;
+	if (r->nactive == 0) {
+		return false;
+	}
+	return !r->planned || r->dirty ||
+	       (r->params->tables.n == 0 && r->grown &&
+		   recovering_served(r) - r->plan_at >= phase_min(r));
+}
+
+static struct recovering_tables tables_of(const struct recovering *r)
+{
+	return (struct recovering_tables){.n = r->nactive,
+	    .d_max = r->d_max,
+	    .k = r->k,
+	    .j_max = (uint32_t)r->params->j_max,
+	    .improve = r->params->improve};
+}
+
+double recovering_plan_steps(const void *state)
+{
+	const struct recovering *r = state;
+	struct recovering_tables t = tables_of(r);
+
+	return 2 * recovering_plan_cost(&t);
+}
+
+static void put_tables(const struct recovering *r, double alpha, double *u, struct buf *out)
+{
+	for (uint32_t i = 0; i < r->slots; i++) {
+		if (r->arm[i].state == ARM_ACTIVE) {
+			recovering_index(r, i, alpha, u);
+			for (uint32_t d = 0; d < r->d_max; d++) {
+				buf_put_f64(out, u[d]);
+			}
+		}
+	}
+}
+
+void recovering_plan_input(const void *state, struct buf *out)
+{
+	const struct recovering *r = state;
+	bool known = r->params->tables.n;
+	double *u = calloc(r->d_max, sizeof(*u));
+
+	if (!u) {
+		out->rc = RC_MEMORY;
+		return;
+	}
+	buf_put_var(out, r->nactive);
+	buf_put_var(out, r->d_max);
+	buf_put_var(out, r->k);
+	buf_put_var(out, (uint64_t)r->params->j_max);
+	buf_put_u8(out, r->params->improve);
+	buf_put_u8(out, r->planned && !known);
+	buf_put_u8(out, !known);
+	for (uint32_t i = 0; i < r->slots; i++) {
+		if (r->arm[i].state == ARM_ACTIVE) {
+			buf_put_var(out, i);
+			buf_put_var(out, r->arm[i].period);
+			buf_put_var(out, r->arm[i].offset);
+		}
+	}
+	put_tables(r, r->params->alpha, u, out);
+	if (!known) {
+		put_tables(r, 0, u, out);
+	}
+	free(u);
+}
+
+/* ---- the plan, a function of bytes ---- */
+
+struct making {
+	struct recovering_tables t;
+	bool present, means; /* is there a present plan; are there tables of means */
+	uint32_t *slot, *period, *offset;
+	double *u, *mean;
+};
+
+static int make_init(struct making *m, struct rd *in)
+{
+	uint64_t n = rd_count(in, 3);
+	uint64_t d_max = rd_var(in), k = rd_var(in), j_max = rd_var(in);
+
+	m->t.improve = rd_u8(in);
+	m->present = rd_u8(in);
+	m->means = rd_u8(in);
+	if (in->rc || n < 1 || d_max < 1 || d_max > RECOVERING_D_MAX ||
+	    n > rd_left(in) / d_max / 8) {
+		return RC_CORRUPT;
+	}
+	m->t.n = (uint32_t)n;
+	m->t.d_max = (uint32_t)d_max;
+	m->t.k = (uint32_t)k;
+	m->t.j_max = (uint32_t)j_max;
+	m->slot = calloc(n, sizeof(*m->slot));
+	m->period = calloc(n, sizeof(*m->period));
+	m->offset = calloc(n, sizeof(*m->offset));
+	m->u = calloc(n * d_max, sizeof(*m->u));
+	m->mean = calloc(n * d_max, sizeof(*m->mean));
+	m->t.r = m->u;
+	return m->slot && m->period && m->offset && m->u && m->mean ? 0 : RC_MEMORY;
+}
+
+static int make_read(struct making *m, struct rd *in)
+{
+	size_t cells = (size_t)m->t.n * m->t.d_max;
+
+	for (uint32_t i = 0; i < m->t.n; i++) {
+		m->slot[i] = (uint32_t)rd_var(in);
+		m->period[i] = (uint32_t)rd_var(in);
+		m->offset[i] = (uint32_t)rd_var(in);
+	}
+	for (size_t i = 0; i < cells; i++) {
+		m->u[i] = rd_f64(in);
+	}
+	for (size_t i = 0; m->means && i < cells; i++) {
+		m->mean[i] = rd_f64(in);
+	}
+	return in->rc || recovering_tables_check(&m->t, NULL) ? RC_CORRUPT : 0;
+}
+
+static void put_plan(const struct making *m, const uint32_t *period, const uint32_t *offset,
+    double value, double upper, struct buf *out)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->t.n; i++) {
+		n += period[i] > 0;
+	}
+	buf_put_f64(out, value);
+	buf_put_f64(out, upper);
+	buf_put_var(out, n);
+	for (uint32_t i = 0; i < m->t.n; i++) {
+		if (period[i]) {
+			buf_put_var(out, m->slot[i]);
+			buf_put_var(out, period[i]);
+			buf_put_var(out, offset[i]);
+		}
+	}
+}
+
+/* The planner is a heuristic: its plan for U can be worth less under U than the present plan, or
+ * than the plan for the means. Without the last the policy could stay with a bad plan. */
+static int choose_plan(const struct making *m, struct buf *out)
+{
+	struct recovering_plan bold = {.n = 0}, plain = {.n = 0};
+	struct recovering_tables means = m->t;
+	const uint32_t *period = m->period, *offset = m->offset;
+	double best = m->present ? recovering_plan_worth(&m->t, m->period) : -1, x;
+	int rc = recovering_plan_make(&m->t, &bold);
+
+	means.r = m->mean;
+	rc = rc || !m->means ? rc : recovering_plan_make(&means, &plain);
+	if (rc == 0) {
+		if (bold.value > best + CLEARLY) {
+			best = bold.value;
+			period = bold.period;
+			offset = bold.offset;
+		}
+		x = m->means ? recovering_plan_worth(&m->t, plain.period) : -1;
+		if (x > best + CLEARLY) {
+			best = x;
+			period = plain.period;
+			offset = plain.offset;
+		}
+		put_plan(m, period, offset, best, bold.upper, out);
+	}
+	recovering_plan_release(&bold);
+	recovering_plan_release(&plain);
+	return rc;
+}
+
+int recovering_plan_answer(struct rd *in, struct buf *out)
+{
+	struct making m = {.slot = NULL};
+	int rc = make_init(&m, in);
+
+	rc = rc ? rc : make_read(&m, in);
+	rc = rc ? rc : choose_plan(&m, out);
+	free(m.slot);
+	free(m.period);
+	free(m.offset);
+	free(m.u);
+	free(m.mean);
+	return rc;
+}
+
+/* ---- a phase begins ---- */
+
+void recovering_plan_begin(void *state, uint64_t seq)
+{
+	struct recovering *r = state;
+	size_t cells = (size_t)r->slots * r->d_max;
+
+	(void)seq;
+	for (size_t i = 0; i < cells; i++) {
+		r->cell[i].snap = r->cell[i].n;
+	}
+	r->plan_at = recovering_served(r);
+	r->grown = false;
+	r->dirty = false;
+	r->phases++;
+}
+
+/* Arms ascending, each place possible. */
+static bool is_sound(const struct recovering *r, struct rd in, uint64_t n)
+{
+	uint64_t least = 0, slot, period, offset;
+
+	for (uint64_t i = 0; i < n; i++) {
+		slot = rd_var(&in);
+		period = rd_var(&in);
+		offset = rd_var(&in);
+		if (in.rc || slot < least || slot >= r->slots || period < 1 ||
+		    period > PERIOD_MAX || offset >= period) {
+			return false;
+		}
+		least = slot + 1;
+	}
+	return in.rc == 0 && rd_left(&in) == 0;
+}
+
+int recovering_plan_apply(void *state, struct rd *in)
+{
+	struct recovering *r = state;
+	double value = rd_f64(in), upper = rd_f64(in);
+	uint64_t n = rd_count(in, 3);
+
+	if (in->rc || !isfinite(value) || !isfinite(upper) || !is_sound(r, *in, n)) {
+		return RC_CORRUPT;
+	}
+	for (uint32_t i = 0; i < r->slots; i++) {
+		r->arm[i].period = 0;
+		r->arm[i].offset = 0;
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t slot = rd_var(in), period = rd_var(in), offset = rd_var(in);
+
+		if (r->arm[slot].state == ARM_ACTIVE) { /* else it left meanwhile */
+			r->arm[slot].period = (uint32_t)period;
+			r->arm[slot].offset = (uint32_t)offset;
+		}
+	}
+	r->planned = true;
+	r->plan = r->phases;
+	r->plan_subjects = 0;
+	r->value = value;
+	r->upper = upper;
+	return 0;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `recovering` within an experiment: a life of slates whose rewards come late, in part, twice or
+ * never, among arms and subjects that come and go, and what its log and its saved state give. */
+#include "base/hash.h"
+#include "core/experiment_plan.h"
+#include "core/replay.h"
+#include "policies/policies.h"
+#include "test.h"
+
+#define EVENTS_MAX 4000
+#define ARMS_HERE 24
+#define RECENT 32
+#define BIG ((size_t)64 << 20)
+
+struct life {
+	struct experiment_spec spec;
+	struct spec_arm arms[ARMS_HERE];
+	char ids[ARMS_HERE][8];
+	struct experiment *e;
+	struct arena mem, old;
+	struct buf log;
+	size_t at[EVENTS_MAX + 2];
+	struct pending pending[EVENTS_MAX + 2];
+	uint64_t now_us, recent[RECENT];
+	struct rng rng;
+};
+
+static struct life *born(const struct spec_param *params, size_t nparams)
+{
+	struct life *l = calloc(1, sizeof(*l));
+	struct errinfo err = {.rc = 0};
+
+	ck_assert_ptr_nonnull(l);
+	ck_assert_int_eq(hash_init(), 0);
+	for (size_t i = 0; i < ARMS_HERE; i++) {
+		snprintf(l->ids[i], sizeof(l->ids[i]), "a%zu", i);
+		l->arms[i] = (struct spec_arm){.id = l->ids[i], .label = ""};
+	}
+	l->spec = (struct experiment_spec){.name = "life",
+	    .policy = "recovering",
+	    .params = params,
+	    .nparams = nparams,
+	    .arms = l->arms,
+	    .narms = 6,
+	    .slots = 3,
+	    .seed = 3,
+	    .hi = 1,
+	    .settings = {.window_us = 100, .label = "", .late = LATE_LEARN}};
+	arena_init(&l->mem, BIG);
+	arena_init(&l->old, BIG);
+	buf_init(&l->log, BIG);
+	l->rng = rng_at(1, nparams, RNG_TEST);
+	l->now_us = 1000000;
+	ck_assert_msg(experiment_new(&l->spec, &recovering_ops, 1, &l->e, &err) == 0, "%s: %s",
+	    err.pointer, err.text);
+	return l;
+}
+
+static void died(struct life *l)
+{
+	experiment_free(l->e);
+	arena_release(&l->mem);
+	arena_release(&l->old);
+	buf_release(&l->log);
+	free(l);
+}
+
+static void commit(struct life *l, const struct event *ev)
+{
+	ck_assert_uint_lt(ev->seq, EVENTS_MAX);
+	l->at[ev->seq] = l->log.len;
+	event_encode(ev, &l->log);
+	l->at[ev->seq + 1] = l->log.len;
+	ck_assert_int_eq(experiment_apply(l->e, ev), 0);
+	if (ev->kind == EVENT_DECISION) {
+		pending_start(&l->pending[ev->seq], &ev->decision);
+	} else if (event_is_feedback(ev)) {
+		pending_apply(&l->pending[ev->feedback.ref], ev);
+	}
+	arena_reset(&l->mem);
+}
+
+static struct event logged(struct life *l, uint64_t seq)
+{
+	struct event ev;
+
+	arena_reset(&l->old);
+	ck_assert_int_eq(
+	    event_decode(l->log.data + l->at[seq], l->at[seq + 1] - l->at[seq], seq, &l->old, &ev),
+	    0);
+	return ev;
+}
+
+/* A plan that is due, at once or begun now and brought later. */
+static void plan(struct life *l)
+{
+	struct event ev;
+	struct buf in, out;
+	struct rd rd;
+
+	if (!experiment_plan_due(l->e, l->now_us)) {
+		return;
+	}
+	if (rng_below(&l->rng, 2)) {
+		ck_assert_int_eq(experiment_plan_now(l->e, l->now_us, &l->mem, &ev, NULL), 0);
+		commit(l, &ev);
+		return;
+	}
+	buf_init(&in, BIG);
+	buf_init(&out, BIG);
+	experiment_plan_input(l->e, &in);
+	experiment_plan_begin(l->e, l->now_us, &ev);
+	commit(l, &ev);
+	if (rng_below(&l->rng, 2) && experiment_arms(l->e)->n < ARMS_HERE) {
+		ck_assert_int_eq(experiment_add_arms(l->e, &l->arms[experiment_arms(l->e)->n], 1,
+				     l->now_us, &l->mem, &ev, NULL),
+		    0);
+		commit(l, &ev);
+	}
+	rd_init(&rd, in.data, in.len);
+	ck_assert_int_eq(recovering_ops.plan_make(&rd, &out), 0);
+	experiment_plan_done(l->e, l->now_us, out.data, out.len, &ev);
+	commit(l, &ev);
+	buf_release(&in);
+	buf_release(&out);
+}
+
+static void decide(struct life *l, size_t i)
+{
+	static const char *const names[] = {"ann", "bob", "eve", "joe", "sue"};
+	const char *no = l->ids[rng_below(&l->rng, 6)];
+	struct select_in in = {.subject = names[rng_below(&l->rng, 5)], .exclude = &no};
+	struct errinfo err = {.rc = 0};
+	struct event ev;
+
+	in.nexclude = rng_below(&l->rng, 8) == 0 && experiment_arms(l->e)->nactive > 1;
+	ck_assert_msg(
+	    experiment_select(l->e, &in, l->now_us, &l->mem, &ev, &err) == 0, "%s", err.text);
+	if (ev.kind) {
+		ck_assert_uint_le(ev.decision.npicks, 3);
+		for (size_t k = 0; k < ev.decision.npicks; k++) {
+			ck_assert(ev.decision.picks[k].propensity == 1);
+			ck_assert(
+			    k == 0 || ev.decision.picks[k].slot > ev.decision.picks[k - 1].slot);
+		}
+		l->recent[i % RECENT] = ev.seq;
+		commit(l, &ev);
+	}
+}
+
+/* One arm of the slate. */
+static void reward(struct life *l, uint64_t ref)
+{
+	struct event d = logged(l, ref), ev;
+	size_t n = d.decision.npicks;
+	struct arm_reward r = {.reward = rng_uniform(&l->rng)};
+	struct reward_in in = {.form = FORM_REWARDS, .rewards = &r, .nrewards = 1};
+	enum feedback_status status;
+	int rc;
+
+	if (n == 0 || (l->pending[ref].flags & PENDING_VOID)) {
+		return;
+	}
+	r.arm = l->ids[d.decision.picks[rng_below(&l->rng, n)].slot];
+	rc = experiment_reward(
+	    l->e, &d, &l->pending[ref], &in, l->now_us, &l->mem, &ev, &status, NULL);
+	if (rc == 0 && ev.kind) {
+		commit(l, &ev);
+	}
+}
+
+static void end_one(struct life *l, uint64_t ref, bool expire)
+{
+	struct event d = logged(l, ref), ev;
+	int rc;
+
+	if (expire && d.decision.expires_us > l->now_us) {
+		l->now_us = d.decision.expires_us;
+	}
+	rc = expire ? experiment_expire(l->e, &d, &l->pending[ref], l->now_us, &l->mem, &ev)
+		    : experiment_void(l->e, &d, &l->pending[ref], l->now_us, &l->mem, &ev, NULL);
+	if (rc == 0) {
+		commit(l, &ev);
+	}
+}
+
+static void change_arm(struct life *l)
+{
+	const struct arms *arms = experiment_arms(l->e);
+	uint32_t slot = (uint32_t)rng_below(&l->rng, arms->n);
+	enum arm_state to = (enum arm_state)rng_below(&l->rng, arms->n > 10 ? 3 : 2);
+	struct event ev;
+
+	if (arms->nactive > 2 || to == ARM_ACTIVE) {
+		if (experiment_set_arm(l->e, slot, to, l->now_us, &l->mem, &ev, NULL) == 0) {
+			commit(l, &ev);
+		}
+	}
+}
+
+static void live(struct life *l, int steps)
+{
+	for (int i = 0; i < steps; i++) {
+		uint64_t ref;
+
+		l->now_us += 1 + rng_below(&l->rng, 500000);
+		plan(l);
+		decide(l, (size_t)i);
+		for (int k = 0; k < 3; k++) {
+			ref = l->recent[rng_below(&l->rng, RECENT)];
+			if (ref) {
+				reward(l, ref);
+			}
+		}
+		ref = l->recent[rng_below(&l->rng, RECENT)];
+		if (ref && rng_below(&l->rng, 4) == 0) {
+			end_one(l, ref, rng_below(&l->rng, 2));
+		}
+		if (rng_below(&l->rng, 25) == 0) {
+			change_arm(l);
+		}
+	}
+}
+
+static bool same(const struct experiment *a, const struct experiment *b)
+{
+	unsigned char x[16], y[16];
+
+	ck_assert_int_eq(experiment_digest(a, x) | experiment_digest(b, y), 0);
+	return memcmp(x, y, sizeof(x)) == 0;
+}
+
+static const double tables[] = {.2, .5, .9, .5, .6, .65, .3, .7, .8, .1, .2, .3};
+
+/* Settings by number; how many of them there are. */
+static size_t setting(size_t i, struct spec_param *ret)
+{
+	static const char *const names[] = {"clock", "scope", "fill"};
+	static const char *const values[] = {"tick", "subject", "unplanned"};
+	size_t n = 0;
+
+	for (size_t bit = 0; bit < 3; bit++) {
+		if (i >> bit & 1) {
+			ret[n++] = (struct spec_param){.name = names[bit], .text = values[bit]};
+		}
+	}
+	ret[n++] = (struct spec_param){.name = "tick_seconds", .number = .5};
+	ret[n++] = (struct spec_param){.name = "d_max", .number = 5};
+	ret[n++] = (struct spec_param){.name = "phase_min", .number = 3};
+	if (i & 8) {
+		ret[n++] = (struct spec_param){
+		    .name = "tables", .list = {.v = tables, .n = 12, .width = 3}};
+	}
+	return n;
+}
+
+START_TEST(a_replay_and_a_derivation_agree)
+{
+	struct spec_param params[8];
+
+	for (size_t i = 0; i < 16; i++) {
+		struct life *l = born(params, setting(i, params));
+		struct experiment *again;
+		struct replay r;
+		struct event ev = {.kind = EVENT_CREATE, .seq = 1, .at_us = 1};
+
+		live(l, 250);
+		ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &again, NULL), 0);
+		replay_init(&r, &(struct replay_options){.find = policy_find, .derive = true});
+		ev.create = l->spec;
+		ck_assert_int_eq(replay_event(&r, &ev, NULL), 0);
+		for (uint64_t seq = 2; seq <= experiment_seq(l->e); seq++) {
+			ev = logged(l, seq);
+			ck_assert_int_eq(experiment_apply(again, &ev), 0);
+			ck_assert_msg(replay_event(&r, &ev, NULL) == 0, "%zu: event %d: %s", i,
+			    (int)ev.kind, r.report.text);
+		}
+		ck_assert_msg(same(l->e, again) && same(l->e, r.e), "setting %zu", i);
+		replay_release(&r);
+		experiment_free(again);
+		died(l);
+	}
+}
+END_TEST
+
+static int load(const unsigned char *p, size_t n, struct experiment **ret)
+{
+	struct rd in;
+
+	rd_init(&in, p, n);
+	return experiment_load(&in, policy_find, ret);
+}
+
+START_TEST(a_saved_state_goes_on_alike_and_damage_is_refused)
+{
+	struct spec_param params[8];
+	struct buf saved, again;
+
+	buf_init(&saved, BIG);
+	buf_init(&again, BIG);
+	for (size_t i = 0; i < 16; i++) {
+		struct life *l = born(params, setting(i, params));
+		struct experiment *loaded, *odd;
+		uint64_t from;
+
+		live(l, 60);
+		buf_reset(&saved);
+		experiment_save(l->e, &saved);
+		ck_assert_int_eq(load(saved.data, saved.len, &loaded), 0);
+		ck_assert(same(l->e, loaded));
+		from = experiment_seq(l->e);
+		live(l, 60);
+		while (from < experiment_seq(l->e)) {
+			struct event ev = logged(l, ++from);
+
+			ck_assert_int_eq(experiment_apply(loaded, &ev), 0);
+		}
+		ck_assert(same(l->e, loaded));
+		experiment_free(loaded);
+		for (size_t n = 0; n < saved.len; n++) {
+			ck_assert_int_ne(load(saved.data, n, &odd), 0);
+		}
+		for (int k = 0; k < 300; k++) {
+			size_t at = rng_below(&l->rng, saved.len);
+			unsigned char was = saved.data[at];
+
+			saved.data[at] = (unsigned char)rng_u64(&l->rng);
+			if (load(saved.data, saved.len, &odd) == 0) {
+				buf_reset(&again);
+				experiment_save(odd, &again);
+				experiment_free(odd);
+				ck_assert_msg(again.len == saved.len &&
+						  memcmp(again.data, saved.data, saved.len) == 0,
+				    "setting %zu, byte %zu of %zu: %d for %d", i, at, saved.len,
+				    saved.data[at], was);
+			}
+			saved.data[at] = was;
+		}
+		died(l);
+	}
+	buf_release(&saved);
+	buf_release(&again);
+}
+END_TEST
+
+START_TEST(odd_tables_are_refused)
+{
+	static const double falls[] = {.5, .4};
+	struct spec_param params[] = {{.name = "tables", .list = {.v = falls, .n = 2, .width = 2}}};
+	struct life *l = born(NULL, 0);
+	struct errinfo err = {.rc = 0};
+	struct experiment *e;
+
+	l->spec.params = params;
+	l->spec.nparams = 1;
+	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, &err), RC_INVALID);
+	params[0].list.width = 1; /* two arms that never recover */
+	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), 0);
+	experiment_free(e);
+	params[0].list.width = 0;
+	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), RC_INVALID);
+	params[0].name = "alpha";
+	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), RC_INVALID);
+	died(l);
+}
+END_TEST
+
+RUN("recovering_life", a_replay_and_a_derivation_agree,
+    a_saved_state_goes_on_alike_and_damage_is_refused, odd_tables_are_refused)
