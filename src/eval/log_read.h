@@ -14,12 +14,12 @@
 /* What is borrowed holds until the next call. */
 struct round {
 	uint64_t index; /* of the rounds of this log, from 0 */
-	uint64_t line;	/* of the file, from 1; with a join: of the decision */
+	uint64_t line;  /* of the file, from 1; with a join: of the decision */
 	uint64_t at_us; /* 0: not known */
 	uint32_t position;
-	uint32_t arm;		  /* into the table of names */
-	double propensity;	  /* (0, 1] */
-	double reward;		  /* the larger the better: costs are negated */
+	uint32_t arm;             /* into the table of names */
+	double propensity;        /* (0, 1] */
+	double reward;            /* the larger the better: costs are negated */
 	const uint32_t *eligible; /* neligible 0: all arms */
 	size_t neligible;
 	const double *x;
@@ -32,7 +32,7 @@ struct round {
 struct log_arms;
 #define LOG_ARM_NONE UINT32_MAX
 int log_arms_new(struct log_arms **ret); /* RC_MEMORY */
-void log_arms_free(struct log_arms *t);	 /* NULL is fine */
+void log_arms_free(struct log_arms *t);  /* NULL is fine */
 uint32_t log_arms_count(const struct log_arms *t);
 const char *log_arms_id(const struct log_arms *t, uint32_t arm);
 /* The number of a name, a new one if need be. RC_INVALID: no valid id. RC_LIMIT, RC_MEMORY. */
@@ -48,7 +48,7 @@ enum log_reason {
 	LOG_REFERENCE,  /* an arm, slot or decision that is not there */
 	LOG_REFUSALS,
 	LOG_UNLABELLED = LOG_REFUSALS, /* predict only, and events that must not be learnt */
-	LOG_DANGLING,   /* rewards without a decision */
+	LOG_DANGLING,                  /* rewards without a decision */
 	LOG_NOT_SCORED, /* several slots at once, continuous actions: parsed, not evaluated */
 	LOG_REASONS
 };
