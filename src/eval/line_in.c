@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One block of LINE_MAX_BYTES and some: what is left of it moves to its front before more is read,
  * so that a line always lies in one piece. */
-#include "autoconf.h"
 #include "eval/line_in.h"
+#include "autoconf.h"
 
 #include <errno.h>
 #include <fcntl.h>
