@@ -19,6 +19,7 @@ struct command {
 /* clang-format off */
 static const struct command commands[] = {
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
+	{"import", "make a state of an exported log", import_usage, cmd_import},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},

@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-#define LINE_MAX_BYTES ((size_t)4 << 20)
+#define LINE_MAX_BYTES ((size_t)32 << 20) /* an event with all arms is 8 MiB at most */
 
 struct line_in;
 

@@ -224,6 +224,38 @@ class Replay(unittest.TestCase):
                                                 "--policy", "uniform", "--json")))
         bandit("serve-demo", d.url, "--policy", "uniform", "--seed", "2", status=1)
 
+    def test_what_was_exported_and_imported_exports_alike(self):
+        log = os.path.join(self.folder, "made.csv")
+        write_log(log)
+        d = self.daemon()
+        for policy in policies()[:3]:
+            self.play(d, log, policy)
+        d.end(signal.SIGTERM)
+        first = bandit("export", self.state)
+        dump, copy = os.path.join(self.folder, "dump.jsonl"), os.path.join(self.folder, "copy")
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(first)
+        bandit("import", dump, copy)
+        self.assertEqual(first, bandit("export", copy))
+        bandit("verify", copy)
+        bandit("import", dump, copy, status=1)  # there is a state already
+        result = json.loads(bandit("replay", dump, "--policy", "uniform", "--json"))
+        self.assertEqual(result["log"]["skipped"]["refused"], 0)
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(first.replace('"seq":5,', '"seq":6,', 1))
+        bandit("import", dump, copy + "2", status=1)
+
+    def test_lines_refused_are_told_and_strict_fails(self):
+        log = os.path.join(self.folder, "log.dat")
+        with open(log, "w", encoding="utf-8") as f:
+            f.write("1:0:0.5 | a\n2:0:1.5 | a\n2:-1:0.5 | a\n")
+        told = subprocess.run([BANDIT, "replay", log, "-p", "uniform", "--strict", "--json"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("log.dat:2: ", told.stderr)
+        self.assertEqual(json.loads(told.stdout)["log"]["used"], 2)
+        bandit("replay", log, "-p", "uniform", "--format", "vw")
+
     def test_mistakes_are_told_from_findings(self):
         for arguments in ([], ["nonsense"], ["verify"], ["export"], ["replay", "x.csv"],
                           ["verify", "--nonsense", "x"], ["help", "nonsense"],
