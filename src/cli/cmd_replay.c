@@ -154,6 +154,29 @@ static json_t *document(const struct rejection_log *l, json_t *results)
 	    "reward_sum", l->sum, "logging", "mean", l->sum / (double)l->rows, "results", results);
 }
 
+/* Standard input can be read once alone: what came is kept in a file without a name. */
+static int keep_input(char ret_path[64], FILE **ret, struct errinfo *err)
+{
+	char block[1 << 16];
+	FILE *f = tmpfile();
+	size_t n;
+
+	while (f && (n = fread(block, 1, sizeof(block), stdin)) > 0) {
+		if (fwrite(block, 1, n, f) != n) {
+			break;
+		}
+	}
+	if (!f || ferror(stdin) || ferror(f) || fflush(f)) {
+		if (f) {
+			fclose(f);
+		}
+		return err_set(err, RC_IO, "cannot_read", "-", "cannot keep standard input");
+	}
+	snprintf(ret_path, 64, "/dev/fd/%d", fileno(f));
+	*ret = f;
+	return 0;
+}
+
 static int replay(const struct args *a)
 {
 	struct rejection_log l = {.rows = 0};
@@ -237,6 +260,9 @@ static int read_option(int c, struct arena *mem, struct args *a)
 int cmd_replay(int argc, char **argv)
 {
 	struct args a = {.seed = 1};
+	struct errinfo err = {.rc = 0};
+	FILE *input = NULL;
+	char kept[64];
 	struct arena mem;
 	int c, status = -1;
 
@@ -249,7 +275,14 @@ int cmd_replay(int argc, char **argv)
 	}
 	if (status < 0) {
 		a.path = argv[optind];
-		status = replay(&a);
+		if (strcmp(a.path, "-") == 0) {
+			status = keep_input(kept, &input, &err) ? cli_fail("replay", &err) : -1;
+			a.path = kept;
+		}
+		status = status < 0 ? replay(&a) : status;
+	}
+	if (input) {
+		fclose(input);
 	}
 	for (size_t i = 0; i < a.npolicies; i++) {
 		json_decref(a.policy[i].json);
