@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/given.h"
+#include "cli/state_log.h"
 #include "eval/rejection.h"
 #include "json/stats_json.h"
 
@@ -18,6 +19,7 @@
 const char replay_usage[] =
     "usage: bandit replay LOG --policy P [--policy P2 ...] [OPTIONS]\n"
     "\n"
+    "LOG is a file, plain or compressed, - for standard input, or a state directory.\n"
     "What a learning policy would have earned on a recorded log, by rejection: it decides in "
     "every\n"
     "round and learns where it decides as the log did.\n"
@@ -57,7 +59,7 @@ static int play_all(const struct args *a, const struct rejection_log *l, struct 
     struct rejection_result *ret, struct errinfo *err)
 {
 	uint64_t last = a->rounds && a->rounds < l->rows ? a->rounds : l->rows, row = 0;
-	const struct log_options o = {.format = a->format};
+	const struct log_options o = {.open = state_log_open, .format = a->format};
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
@@ -183,7 +185,8 @@ static int replay(const struct args *a)
 	struct refused refused = {.n = 0};
 	struct errinfo err = {.rc = 0};
 	json_t *results = json_array();
-	const struct log_options o = {.format = a->format, .refused = on_refused, .arg = &refused};
+	const struct log_options o = {
+	    .open = state_log_open, .format = a->format, .refused = on_refused, .arg = &refused};
 	int rc = rejection_scan(a->path, &o, &l, &err), status = CLI_DONE;
 
 	if (rc == 0 && !a->json) {

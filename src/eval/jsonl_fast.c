@@ -103,7 +103,7 @@ static bool whole(struct cursor *c, uint64_t *ret)
 /* Any value; brackets are balanced by a stack of what closes them. */
 static bool skip_value(struct cursor *c)
 {
-	char close[DEPTH_MAX];
+	char close[DEPTH_MAX] = {0};
 	struct jsonl_text s;
 	size_t depth = 0, n;
 	const char *p;

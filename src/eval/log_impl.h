@@ -23,7 +23,8 @@ extern const struct log_reader read_obd, read_jsonl, read_dsjson, read_vw;
 struct log {
 	const struct log_reader *reader;
 	void *state;
-	struct line_in *in;
+	struct line_in *in;       /* NULL: from a source */
+	struct log_source source; /* or zeroed */
 	struct log_arms *arms;
 	char *path;
 	struct log_options o;

@@ -86,8 +86,12 @@ int log_open(const char *path, const struct log_options *o, struct log_arms *arm
     struct errinfo *err)
 {
 	struct line_in *in = NULL;
-	int rc = line_in_open(path, &in, err);
+	int rc;
 
+	if (o && o->open) {
+		return o->open(path, o, arms, ret, err);
+	}
+	rc = line_in_open(path, &in, err);
 	return rc ? rc : start(in, path, o, arms, ret, err);
 }
 
@@ -100,11 +104,38 @@ int log_open_bytes(const char *name, const void *data, size_t len, const struct 
 	return rc ? rc : start(in, name, o, arms, ret, err);
 }
 
+int log_open_source(const char *name, const struct log_source *s, const struct log_options *o,
+    struct log_arms *arms, struct log **ret, struct errinfo *err)
+{
+	struct log *l = calloc(1, sizeof(*l));
+	int rc;
+
+	if (!l || !(l->path = strdup(name))) {
+		free(l);
+		s->close(s->arg);
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	l->source = *s;
+	l->arms = arms;
+	l->o = o ? *o : (struct log_options){.format = NULL};
+	l->reader = &read_jsonl;
+	rc = l->reader->open(l, &l->state, err);
+	if (rc) {
+		log_close(l);
+		return rc;
+	}
+	*ret = l;
+	return 0;
+}
+
 void log_close(struct log *l)
 {
 	if (l) {
 		if (l->reader) {
 			l->reader->close(l->state);
+		}
+		if (l->source.close) {
+			l->source.close(l->source.arg);
 		}
 		line_in_close(l->in);
 		free(l->path);
@@ -121,8 +152,10 @@ int log_next(struct log *l, struct round *ret, struct errinfo *err)
 		rc = l->reader->next(l, l->state, ret, err);
 	} while (rc == LOG_AGAIN);
 	l->counts.rounds += rc == 1;
-	l->counts.lines = line_in_number(l->in);
-	l->counts.bytes = line_in_total(l->in);
+	if (l->in) {
+		l->counts.lines = line_in_number(l->in);
+		l->counts.bytes = line_in_total(l->in);
+	}
 	return rc;
 }
 

@@ -60,7 +60,11 @@ struct log_counts {
 };
 uint64_t log_refused(const struct log_counts *c); /* the sum of the refusals */
 
+struct log;
 struct log_options {
+	/* Asked first by log_open() where it is set: for logs that are no files. */
+	int (*open)(const char *path, const struct log_options *o, struct log_arms *arms,
+	    struct log **ret, struct errinfo *err);
 	const char *format; /* NULL and "auto": by the first bytes */
 	/* Hears of each refused line, "file:line" in err->pointer. NULL is fine. */
 	void (*refused)(void *arg, const struct errinfo *err);
@@ -68,13 +72,23 @@ struct log_options {
 	size_t open_max; /* decisions of a JSON Lines log that wait for a reward; 0: 2^18 */
 };
 
-struct log;
 /* path may be "-", standard input; .gz and .zst are read as what is in them. RC_IO, RC_INVALID
  * (format, header), RC_MEMORY. */
 int log_open(const char *path, const struct log_options *o, struct log_arms *arms, struct log **ret,
     struct errinfo *err);
 /* The same over bytes that outlive it. */
 int log_open_bytes(const char *name, const void *data, size_t len, const struct log_options *o,
+    struct log_arms *arms, struct log **ret, struct errinfo *err);
+/* Events of our own that come one by one, as lines of a JSON Lines log would: next() gives 1, 0 at
+ * the end, or an error that stops. What it lends holds until it is called again. */
+struct jsonl_line;
+struct log_source {
+	int (*next)(void *arg, struct jsonl_line *ret, struct errinfo *err);
+	void (*close)(void *arg);
+	void *arg;
+};
+/* Takes the source over, also on failure. */
+int log_open_source(const char *name, const struct log_source *s, const struct log_options *o,
     struct log_arms *arms, struct log **ret, struct errinfo *err);
 void log_close(struct log *l); /* NULL is fine */
 /* 1: a round; 0: the end. RC_IO, RC_MEMORY, RC_LIMIT: stop. */

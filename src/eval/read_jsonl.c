@@ -107,6 +107,12 @@ static int give(struct jsonl *r, struct open *o, struct round *ret)
 	return 1;
 }
 
+/* From a source it is the event's seq. */
+static uint64_t line_of(const struct log *l, const struct jsonl *r)
+{
+	return l->in ? line_in_number(l->in) : r->line.seq;
+}
+
 static int out_of_memory(struct errinfo *err)
 {
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
@@ -120,7 +126,7 @@ static int experiment_of(struct log *l, struct jsonl *r, uint32_t *ret, struct e
 	size_t i = r->last;
 
 	if (t->n == 0 || t->n > ID_MAX) {
-		return log_refuse(l, LOG_VALUE, line_in_number(l->in), "no experiment's name");
+		return log_refuse(l, LOG_VALUE, line_of(l, r), "no experiment's name");
 	}
 	for (size_t tried = 0; tried < r->nnames; tried++, i = (i + 1) % r->nnames) {
 		if (memcmp(r->names[i].id, t->p, t->n) == 0 && !r->names[i].id[t->n]) {
@@ -146,7 +152,7 @@ static int experiment_of(struct log *l, struct jsonl *r, uint32_t *ret, struct e
 static int new_open(struct log *l, struct jsonl *r, uint32_t experiment, struct errinfo *err)
 {
 	const struct jsonl_line *d = &r->line;
-	uint64_t at = line_in_number(l->in);
+	uint64_t at = line_of(l, r);
 	struct open *o = malloc(sizeof(*o) + d->nx * sizeof(double) + d->nids * sizeof(uint32_t));
 	uint32_t *eligible;
 	int rc;
@@ -180,7 +186,7 @@ static int new_open(struct log *l, struct jsonl *r, uint32_t experiment, struct 
 static int decision(
     struct log *l, struct jsonl *r, uint32_t experiment, struct round *ret, struct errinfo *err)
 {
-	uint64_t at = line_in_number(l->in);
+	uint64_t at = line_of(l, r);
 	int rc;
 
 	if (r->line.picks > 1) {
@@ -225,48 +231,60 @@ static int feedback(struct log *l, struct jsonl *r, uint32_t experiment, struct 
 	return give(r, o, ret);
 }
 
+/* Forgets all but the memory. */
+static void clean(struct jsonl_line *l)
+{
+	*l =
+	    (struct jsonl_line){.ids = l->ids, .x = l->x, .ids_cap = l->ids_cap, .x_cap = l->x_cap};
+}
+
 /* 1: read; LOG_AGAIN: refused. */
 static int parse(struct log *l, struct jsonl *r, const char *text, size_t n, struct errinfo *err)
 {
-	struct jsonl_line clean = {
-	    .ids = r->line.ids, .x = r->line.x, .ids_cap = r->line.ids_cap, .x_cap = r->line.x_cap};
 	const char *why = "";
 	bool twice;
 	int rc;
 
-	r->line = clean;
+	clean(&r->line);
 	if (jsonl_fast(text, n, &r->line)) {
 		return 1;
 	}
-	clean.ids = r->line.ids;
-	clean.x = r->line.x;
-	clean.ids_cap = r->line.ids_cap;
-	clean.x_cap = r->line.x_cap;
-	r->line = clean;
+	clean(&r->line);
 	rc = jsonl_slow(text, n, &r->line, &r->keep, &why, &twice);
 	if (rc == RC_INVALID) {
-		return log_refuse(
-		    l, twice ? LOG_LABELS : LOG_SYNTAX, line_in_number(l->in), "%s", why);
+		return log_refuse(l, twice ? LOG_LABELS : LOG_SYNTAX, line_of(l, r), "%s", why);
 	}
 	return rc ? out_of_memory(err) : 1;
+}
+
+/* 1, 0, LOG_AGAIN or an error. */
+static int read_event(struct log *l, struct jsonl *r, struct errinfo *err)
+{
+	char *text;
+	size_t n;
+	int rc;
+
+	if (!l->in) {
+		clean(&r->line);
+		return l->source.next(l->source.arg, &r->line, err);
+	}
+	rc = log_line(l, &text, &n, err);
+	if (rc != 1) {
+		return rc;
+	}
+	return n ? parse(l, r, text, n, err) : LOG_AGAIN;
 }
 
 static int jsonl_next(struct log *l, void *state, struct round *ret, struct errinfo *err)
 {
 	struct jsonl *r = state;
 	uint32_t experiment;
-	char *text;
-	size_t n;
-	int rc = r->ended ? 0 : log_line(l, &text, &n, err);
+	int rc = r->ended ? 0 : read_event(l, r, err);
 
 	if (rc == 0) {
 		r->ended = true;
 		return r->oldest ? give(r, take(r, r->oldest->experiment, r->oldest->seq), ret) : 0;
 	}
-	if (rc != 1 || n == 0) {
-		return rc == 1 ? LOG_AGAIN : rc;
-	}
-	rc = parse(l, r, text, n, err);
 	if (rc != 1) {
 		return rc;
 	}

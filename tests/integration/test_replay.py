@@ -241,6 +241,7 @@ class Replay(unittest.TestCase):
         bandit("import", dump, copy, status=1)  # there is a state already
         result = json.loads(bandit("replay", dump, "--policy", "uniform", "--json"))
         self.assertEqual(result["log"]["skipped"]["refused"], 0)
+        self.assertEqual(result, json.loads(bandit("replay", copy, "-p", "uniform", "--json")))
         with open(dump, "w", encoding="utf-8") as f:
             f.write(first.replace('"seq":5,', '"seq":6,', 1))
         bandit("import", dump, copy + "2", status=1)
