@@ -18,6 +18,7 @@ struct command {
 
 /* clang-format off */
 static const struct command commands[] = {
+	{"convert", "a log of one format as one of another", convert_usage, cmd_convert},
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
 	{"import", "make a state of an exported log", import_usage, cmd_import},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},

@@ -246,6 +246,33 @@ class Replay(unittest.TestCase):
             f.write(first.replace('"seq":5,', '"seq":6,', 1))
         bandit("import", dump, copy + "2", status=1)
 
+    def test_a_log_keeps_its_rounds_in_any_format(self):
+        log = os.path.join(self.folder, "made.csv")
+        write_log(log)
+
+        def known(path, *more):
+            found = json.loads(bandit("replay", path, "-p", "uniform", "--json", *more))["log"]
+            return found["used"], found["reward_sum"], found["skipped"]["refused"]
+
+        for form in ("jsonl", "vw", "dsjson"):
+            out = os.path.join(self.folder, "out." + form)
+            bandit("convert", log, out, "--to", form)
+            self.assertEqual(known(log), known(out))
+            self.assertEqual(known(log), known(out, "--format", form))
+            bandit("convert", out, out + "2", "--to", form)
+            self.assertEqual(known(log), known(out + "2"))
+        bandit("import", os.path.join(self.folder, "out.jsonl"), self.state)
+        bandit("convert", log, "-", "--to", "obd", status=2)
+
+    @unittest.skipUnless(os.environ.get("BANDITD_DATA"), "BANDITD_DATA is not set")
+    def test_real_dsjson_gives_its_events(self):
+        log = os.path.join(os.environ["BANDITD_DATA"], "vw", "dsjson_cb.json")
+        if not os.path.exists(log):
+            self.skipTest("there is no " + log)
+        found = json.loads(bandit("replay", log, "-p", "uniform", "--json"))
+        self.assertEqual((found["log"]["used"], found["log"]["reward_sum"]), (23, 12))
+        self.assertEqual(len(found["results"][0]["arms"]), 4)
+
     def test_lines_refused_are_told_and_strict_fails(self):
         log = os.path.join(self.folder, "log.dat")
         with open(log, "w", encoding="utf-8") as f:
@@ -265,7 +292,7 @@ class Replay(unittest.TestCase):
         for arguments in (["verify", self.folder], ["export", "/nowhere"],
                           ["replay", "/nowhere.csv", "--policy", "uniform"]):
             bandit(*arguments, status=1)
-        for command in ("export", "replay", "serve-demo", "simulate", "verify"):
+        for command in ("convert", "export", "import", "replay", "serve-demo", "simulate", "verify"):
             self.assertIn("usage: bandit " + command, bandit("help", command))
         self.assertRegex(bandit("--version"), r"^bandit \d")
 
