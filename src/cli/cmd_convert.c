@@ -22,7 +22,7 @@ struct convert {
 	const char *path, *from, *to;
 	struct log_arms *arms;
 	FILE *out;
-	uint64_t rounds, refused, passed, seq;
+	uint64_t rounds, refused, passed, seq, last_us, lifted;
 	uint64_t weights, positions, times, unrewarded, features;
 	size_t dim;
 	double lo, hi;
@@ -87,7 +87,10 @@ static void jsonl_start(struct convert *c, const struct round *r, const char *ki
 {
 	char at[CLOCK_TEXT_MAX];
 
-	clock_format(r->at_us ? r->at_us : 1, at);
+	/* Time does not go back in a log of ours. */
+	c->lifted += kind[0] == 'd' && r->at_us && r->at_us < c->last_us;
+	c->last_us = r->at_us > c->last_us ? r->at_us : c->last_us;
+	clock_format(c->last_us ? c->last_us : 1, at);
 	fprintf(c->out,
 	    "{\"v\":1,\"experiment\":\"converted\",\"seq\":%" PRIu64 ",\"at\":\"%s\","
 	    "\"kind\":\"%s\",\"decision\":\"r%" PRIu64 "\",",
@@ -221,6 +224,7 @@ static void tell_loss(const struct convert *c)
 	fprintf(stderr, "%" PRIu64 " rounds; %" PRIu64 " lines refused, %" PRIu64 " passed over\n",
 	    c->rounds, c->refused, c->passed);
 	tell(ours || vw ? c->weights : 0, "weights for events that were dropped");
+	tell(c->lifted, "times that go back, lifted to the one before");
 	tell(ours ? 0 : c->positions, "positions");
 	tell(vw ? c->times : 0, "times");
 	tell(ours ? 0 : c->rounds, vw ? "names of arms stand as features alone"
