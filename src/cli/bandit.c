@@ -18,7 +18,9 @@ struct command {
 
 /* clang-format off */
 static const struct command commands[] = {
+	{"convert", "a log of one format as one of another", convert_usage, cmd_convert},
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
+	{"import", "make a state of an exported log", import_usage, cmd_import},
 	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},

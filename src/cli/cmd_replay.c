@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/given.h"
+#include "cli/state_log.h"
 #include "eval/rejection.h"
 #include "json/stats_json.h"
 
@@ -18,6 +19,7 @@
 const char replay_usage[] =
     "usage: bandit replay LOG --policy P [--policy P2 ...] [OPTIONS]\n"
     "\n"
+    "LOG is a file, plain or compressed, - for standard input, or a state directory.\n"
     "What a learning policy would have earned on a recorded log, by rejection: it decides in "
     "every\n"
     "round and learns where it decides as the log did.\n"
@@ -25,12 +27,12 @@ const char replay_usage[] =
     "  -p, --policy P   JSON, @file, or name:key=value,...; up to 32 times\n"
     "  -s, --seed S     the same seed prints the same bytes (1)\n"
     "  -n, --rounds N   the first N rounds alone\n"
-    "      --format F   obd: Open Bandit Dataset, .csv (auto)\n"
+    "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
     "      --strict     exit status 1 when lines were refused\n"
     "      --json       one JSON document\n";
 
 struct args {
-	const char *path;
+	const char *path, *format;
 	struct given_policy policy[POLICIES_MAX];
 	size_t npolicies;
 	uint64_t seed, rounds;
@@ -57,56 +59,61 @@ static int play_all(const struct args *a, const struct rejection_log *l, struct 
     struct rejection_result *ret, struct errinfo *err)
 {
 	uint64_t last = a->rounds && a->rounds < l->rows ? a->rounds : l->rows, row = 0;
-	struct read_obd *in = NULL;
+	const struct log_options o = {.open = state_log_open, .format = a->format};
+	struct log *in = NULL;
 	struct progress bar;
-	struct obd_row round;
+	struct round round;
 	struct arena mem;
-	int rc = read_obd_open(a->path, &in, err);
+	int rc = log_open(a->path, &o, l->arms, &in, err), more;
 
 	arena_init(&mem, MEM_MAX);
 	progress_start(&bar, "rounds", last);
 	while (rc == 0 && row < last) {
-		struct errinfo why = {.rc = 0};
-		int more = read_obd_next(in, &round, &why);
-
-		if (more == 1) {
-			rc = rejection_play(l, e, ++row, &round, &mem, ret, err);
-			progress_add(&bar, 1);
-		} else if (more != RC_INVALID) {
+		more = log_next(in, &round, err);
+		if (more != 1) {
 			rc = err_set(err, more ? more : RC_IO, "changed", a->path,
 			    "the file changed while it was read");
+		} else if (round.has_reward) {
+			rc = rejection_play(l, e, ++row, &round, &mem, ret, err);
+			progress_add(&bar, 1);
 		}
 	}
 	progress_clear(&bar);
-	read_obd_close(in);
+	log_close(in);
 	arena_release(&mem);
 	return rc;
+}
+
+/* Of the rewards of the rounds accepted. */
+static double standard_error(const struct rejection_result *r)
+{
+	double n = (double)r->accepted, mean = r->sum / n, v = r->squares / n - mean * mean;
+
+	return sqrt(v > 0 ? v / n : 0);
 }
 
 static json_t *result_json(
     const struct given_policy *p, const struct experiment *e, const struct rejection_result *r)
 {
-	double n = (double)r->accepted, value = r->accepted ? (double)r->clicks / n : 0;
 	json_t *arms = json_array();
 
 	for (uint32_t slot = 0; slot < experiment_arms(e)->n; slot++) {
 		json_array_append_new(arms, arm_to_json(e, slot));
 	}
-	return json_pack("{sO ss so so sI sI sI so}", "policy", p->json, "estimator", "rejection",
-	    "value", r->accepted ? json_real(value) : json_null(), "se",
-	    r->accepted ? json_real(sqrt(value * (1 - value) / n)) : json_null(), "rounds",
+	return json_pack("{sO ss so so sI sI sI sf so}", "policy", p->json, "estimator",
+	    "rejection", "value",
+	    r->accepted ? json_real(r->sum / (double)r->accepted) : json_null(), "se",
+	    r->accepted ? json_real(standard_error(r)) : json_null(), "rounds",
 	    (json_int_t)r->rounds, "accepted", (json_int_t)r->accepted, "clicks",
-	    (json_int_t)r->clicks, "arms", arms);
+	    (json_int_t)r->clicks, "reward_sum", r->sum, "arms", arms);
 }
 
 static void print_result(const struct given_policy *p, const struct rejection_result *r)
 {
-	double n = (double)r->accepted, value = r->accepted ? (double)r->clicks / n : 0;
-
 	printf("%-24s %10" PRIu64 " %10" PRIu64 " %10" PRIu64, p->ops->name, r->rounds, r->accepted,
 	    r->clicks);
 	if (r->accepted) {
-		printf(" %10.5f %10.5f", value, sqrt(value * (1 - value) / n));
+		printf(" %10.5f %10.5f", r->sum / (double)r->accepted, standard_error(r));
 	}
 	putchar('\n');
 }
@@ -131,10 +138,45 @@ static int replay_one(const struct args *a, const struct rejection_log *l,
 
 static json_t *document(const struct rejection_log *l, json_t *results)
 {
-	return json_pack("{s{sI sI s{sI} sI} s{sf} sO}", "log", "rounds",
-	    (json_int_t)(l->rows + l->refused), "used", (json_int_t)l->rows, "skipped", "refused",
-	    (json_int_t)l->refused, "clicks", (json_int_t)l->clicks, "logging", "mean",
-	    (double)l->clicks / (double)l->rows, "results", results);
+	json_t *skipped = json_pack("{sI}", "refused", (json_int_t)l->refused);
+	uint64_t n = l->refused + l->skipped;
+
+	for (int i = LOG_REFUSALS; i < LOG_REASONS; i++) {
+		n += l->counts.by_reason[i];
+		if (l->counts.by_reason[i]) {
+			json_object_set_new(skipped, log_reason_names[i],
+			    json_integer((json_int_t)l->counts.by_reason[i]));
+		}
+	}
+	if (l->skipped) {
+		json_object_set_new(skipped, "unrewarded", json_integer((json_int_t)l->skipped));
+	}
+	return json_pack("{s{sI sI so sI sf} s{sf} sO}", "log", "rounds", (json_int_t)(l->rows + n),
+	    "used", (json_int_t)l->rows, "skipped", skipped, "clicks", (json_int_t)l->clicks,
+	    "reward_sum", l->sum, "logging", "mean", l->sum / (double)l->rows, "results", results);
+}
+
+/* Standard input can be read once alone: what came is kept in a file without a name. */
+static int keep_input(char ret_path[64], FILE **ret, struct errinfo *err)
+{
+	char block[1 << 16];
+	FILE *f = tmpfile();
+	size_t n;
+
+	while (f && (n = fread(block, 1, sizeof(block), stdin)) > 0) {
+		if (fwrite(block, 1, n, f) != n) {
+			break;
+		}
+	}
+	if (!f || ferror(stdin) || ferror(f) || fflush(f)) {
+		if (f) {
+			fclose(f);
+		}
+		return err_set(err, RC_IO, "cannot_read", "-", "cannot keep standard input");
+	}
+	snprintf(ret_path, 64, "/dev/fd/%d", fileno(f));
+	*ret = f;
+	return 0;
 }
 
 static int replay(const struct args *a)
@@ -143,12 +185,14 @@ static int replay(const struct args *a)
 	struct refused refused = {.n = 0};
 	struct errinfo err = {.rc = 0};
 	json_t *results = json_array();
-	int rc = rejection_scan(a->path, on_refused, &refused, &l, &err), status = CLI_DONE;
+	const struct log_options o = {
+	    .open = state_log_open, .format = a->format, .refused = on_refused, .arg = &refused};
+	int rc = rejection_scan(a->path, &o, &l, &err), status = CLI_DONE;
 
 	if (rc == 0 && !a->json) {
 		printf("%" PRIu64 " rounds, %zu arms, mean %.5f%s\n\n%-24s %10s %10s %10s %10s "
 		       "%10s\n",
-		    l.rows, l.nitems, (double)l.clicks / (double)l.rows,
+		    l.rows, l.nitems, l.sum / (double)l.rows,
 		    l.p_min < l.p_max ? "; not uniform: matches are kept with p_min/p" : "",
 		    "policy", "rounds", "accepted", "clicks", "value", "s.e.");
 	}
@@ -197,9 +241,11 @@ static int read_option(int c, struct arena *mem, struct args *a)
 			   ? cli_usage("replay", "--rounds must be a whole number")
 			   : -1;
 	case OPT_FORMAT:
-		return strcmp(optarg, "obd") != 0 && strcmp(optarg, "auto") != 0
-			   ? cli_usage("replay", "--format must be auto or obd, not %s", optarg)
-			   : -1;
+		a->format = optarg;
+		return log_format_is(optarg)
+			   ? -1
+			   : cli_usage("replay",
+				 "--format must be auto, jsonl, dsjson, vw or obd, not %s", optarg);
 	case OPT_STRICT:
 		a->strict = true;
 		return -1;
@@ -217,6 +263,9 @@ static int read_option(int c, struct arena *mem, struct args *a)
 int cmd_replay(int argc, char **argv)
 {
 	struct args a = {.seed = 1};
+	struct errinfo err = {.rc = 0};
+	FILE *input = NULL;
+	char kept[64];
 	struct arena mem;
 	int c, status = -1;
 
@@ -229,7 +278,14 @@ int cmd_replay(int argc, char **argv)
 	}
 	if (status < 0) {
 		a.path = argv[optind];
-		status = replay(&a);
+		if (strcmp(a.path, "-") == 0) {
+			status = keep_input(kept, &input, &err) ? cli_fail("replay", &err) : -1;
+			a.path = kept;
+		}
+		status = status < 0 ? replay(&a) : status;
+	}
+	if (input) {
+		fclose(input);
 	}
 	for (size_t i = 0; i < a.npolicies; i++) {
 		json_decref(a.policy[i].json);

@@ -138,8 +138,7 @@ static bool made_up_click(const struct demo *d, uint64_t row, const char *arm)
 	return false;
 }
 
-static int play_round(
-    struct demo *d, uint64_t row, const struct obd_row *logged, struct errinfo *err)
+static int play_round(struct demo *d, uint64_t row, const struct round *logged, struct errinfo *err)
 {
 	char id[REJECTION_ID_MAX], arm[ID_MAX + 1];
 	int rc;
@@ -150,7 +149,7 @@ static int play_round(
 		return rc;
 	}
 	return logged ? settle(d, id, rejection_keeps(&d->log, d->seed, row, logged, arm),
-			    logged->click != 0, err)
+			    logged->reward != 0, err)
 		      : settle(d, id, true, made_up_click(d, row, arm), err);
 }
 
@@ -175,26 +174,26 @@ static int play_made_up(struct demo *d, struct errinfo *err)
 static int play_log(struct demo *d, struct errinfo *err)
 {
 	uint64_t last = d->rounds && d->rounds < d->log.rows ? d->rounds : d->log.rows, row = 0;
-	struct read_obd *in = NULL;
-	struct obd_row round;
+	const struct log_options o = {.format = "obd"};
 	struct progress bar;
-	int rc = read_obd_open(d->log_path, &in, err);
+	struct round round;
+	struct log *in = NULL;
+	int rc = log_open(d->log_path, &o, d->log.arms, &in, err);
 
 	progress_start(&bar, "rounds", last);
 	while (rc == 0 && row < last) {
-		struct errinfo why = {.rc = 0};
-		int more = read_obd_next(in, &round, &why);
+		int more = log_next(in, &round, err);
 
 		if (more == 1) {
 			rc = play_round(d, ++row, &round, err);
 			progress_add(&bar, 1);
-		} else if (more != RC_INVALID) {
+		} else {
 			rc = err_set(err, more ? more : RC_IO, "changed", d->log_path,
 			    "the file changed while it was read");
 		}
 	}
 	progress_clear(&bar);
-	read_obd_close(in);
+	log_close(in);
 	return rc;
 }
 
@@ -265,11 +264,12 @@ static void on_refused(void *arg, const struct errinfo *err)
 
 static int serve_demo(struct demo *d)
 {
+	const struct log_options o = {.format = "obd", .refused = on_refused};
 	struct errinfo err = {.rc = 0};
 	int rc = client_new(d->url, &d->client, &err);
 
 	if (rc == 0 && d->log_path) {
-		rc = rejection_scan(d->log_path, on_refused, NULL, &d->log, &err);
+		rc = rejection_scan(d->log_path, &o, &d->log, &err);
 	}
 	d->rounds = d->rounds || d->log_path ? d->rounds : ROUNDS;
 	rc = rc ? rc : create(d, &err);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/read_obd.h"
-
-#include <errno.h>
-#include <stdbool.h>
+/* The Open Bandit Dataset: CSV (RFC 4180) with a header. Columns are found by name: item_id,
+ * position, click and propensity_score are needed, timestamp is read when it is there, all others
+ * are skipped. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "eval/log_impl.h"
 
-#define ROW_MAX ((size_t)1 << 20) /* bytes */
 #define POSITION_MAX 1e6
 
 enum column { ITEM, POSITION, CLICK, PROPENSITY, TIMESTAMP, COLUMNS };
@@ -18,245 +17,276 @@ enum column { ITEM, POSITION, CLICK, PROPENSITY, TIMESTAMP, COLUMNS };
 static const char *const column_names[COLUMNS] = {
     "item_id", "position", "click", "propensity_score", "timestamp"};
 
-struct read_obd {
-	FILE *f;
-	char *path;
-	uint64_t line; /* of the next byte */
-	struct buf row;
-	size_t at[COLUMNS]; /* which field of a row */
-	bool has[COLUMNS];
-	size_t fields; /* of the header, so of every row */
+struct text {
+	const char *p;
+	size_t n;
 };
 
-static int refuse(struct errinfo *err, const struct read_obd *r, uint64_t line, const char *why)
+struct obd {
+	struct buf row; /* one that takes several lines */
+	int *column;    /* of a field, -1: not wanted */
+	size_t fields;  /* of the header, so of every row */
+	bool has[COLUMNS];
+};
+
+/* The bytes of one row without its end. Quotes open at the start of a field and make line ends a
+ * part of it. */
+static bool quote_is_open(const char *p, size_t n, bool quoted)
 {
-	char where[160];
+	bool start = true;
 
-	snprintf(where, sizeof(where), "%.120s:%llu", r->path, (unsigned long long)line);
-	return err_set(err, RC_INVALID, "bad_line", where, "%s", why);
-}
-
-/* The bytes of one row, NUL-terminated, without its end. Quotes open at the start of a field and
- * make line ends a part of it. 1; 0: the end of the file. */
-static int raw_row(struct read_obd *r, struct errinfo *err)
-{
-	uint64_t line = r->line;
-	bool quoted = false, start = true, nul = false;
-	int c;
-
-	buf_reset(&r->row);
-	while ((c = getc_unlocked(r->f)) != EOF) {
-		r->line += c == '\n';
-		if (c == '\n' && !quoted) {
-			break;
-		}
-		if (c == '"' && (quoted || start)) {
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '"' && (quoted || start)) {
 			quoted = !quoted;
 			start = !quoted; /* the second of two quotes goes on */
 		} else {
-			start = !quoted && c == ',';
+			start = !quoted && p[i] == ',';
 		}
-		nul = nul || c == '\0';
-		buf_put_u8(&r->row, (uint8_t)c);
 	}
-	if (ferror(r->f)) {
-		return err_set(err, RC_IO, "cannot_read", r->path, "%s", strerror(errno));
-	}
-	if (c == EOF && r->row.len == 0 && r->row.rc == 0) {
-		return 0;
-	}
-	while (r->row.len && r->row.data[r->row.len - 1] == '\r') {
-		r->row.len--;
-	}
-	buf_put_u8(&r->row, 0);
-	if (r->row.rc == RC_MEMORY) {
-		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	}
-	return quoted      ? refuse(err, r, line, "a quote is not closed")
-	       : nul       ? refuse(err, r, line, "a zero byte")
-	       : r->row.rc ? refuse(err, r, line, "a row is longer than 1 MiB")
-			   : 1;
+	return quoted;
 }
 
-/* Cuts the field at *p out in place; *p moves on, NULL after the last. NULL: text after a quote. */
-static char *cut_field(char **p)
+/* 1, 0, LOG_AGAIN or an error; *ret_line is where the row begins. */
+static int raw_row(struct log *l, struct obd *o, char **ret, size_t *ret_len, uint64_t *ret_line,
+    struct errinfo *err)
 {
-	char *field = *p, *to = *p, *from = *p;
+	int rc = log_line(l, ret, ret_len, err);
 
-	if (*from != '"') {
-		from = strchr(field, ',');
-		*p = from ? from + 1 : NULL;
-		if (from) {
-			*from = '\0';
-		}
-		return field;
+	*ret_line = line_in_number(l->in);
+	if (rc != 1) {
+		return rc;
 	}
-	for (from++; *from && (*from != '"' || from[1] == '"'); from++) {
+	if (memchr(*ret, '\0', *ret_len)) {
+		return log_refuse(l, LOG_SYNTAX, *ret_line, "a zero byte");
+	}
+	if (!memchr(*ret, '"', *ret_len) || !quote_is_open(*ret, *ret_len, false)) {
+		return 1;
+	}
+	buf_reset(&o->row);
+	buf_put(&o->row, *ret, *ret_len);
+	do {
+		buf_put_u8(&o->row, '\n');
+		rc = log_line(l, ret, ret_len, err);
+		if (rc == 0) {
+			return log_refuse(l, LOG_SYNTAX, *ret_line, "a quote is not closed");
+		}
+		if (rc != 1) {
+			return rc;
+		}
+		buf_put(&o->row, *ret, *ret_len);
+		if (o->row.rc) {
+			return o->row.rc == RC_MEMORY
+				   ? err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory")
+				   : log_refuse(l, LOG_SYNTAX, *ret_line, "the row is too long");
+		}
+	} while (quote_is_open((char *)o->row.data, o->row.len, false));
+	buf_put_u8(&o->row, 0);
+	if (o->row.rc) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	*ret = (char *)o->row.data;
+	*ret_len = o->row.len - 1;
+	return 1;
+}
+
+/* Cuts the field at *p out; *p moves on, NULL after the last. false: text after a quote. */
+static bool cut_field(char **p, const char *end, struct text *ret)
+{
+	char *field = *p, *to = *p, *from;
+
+	if (field == end || *field != '"') {
+		from = memchr(field, ',', (size_t)(end - field));
+		*p = from ? from + 1 : NULL;
+		*ret = (struct text){field, (size_t)((from ? from : end) - field)};
+		return true;
+	}
+	for (from = field + 1; *from && (*from != '"' || from[1] == '"'); from++) {
 		from += *from == '"';
 		*to++ = *from;
 	}
 	if (*from != '"' || (from[1] != ',' && from[1])) {
-		return NULL;
-	}
-	*p = from[1] ? from + 2 : NULL;
-	*to = '\0';
-	return field;
-}
-
-static int read_header(struct read_obd *r, struct errinfo *err)
-{
-	int rc = raw_row(r, err);
-	char *p = rc == 1 ? (char *)r->row.data : NULL;
-
-	if (p && strncmp(p, "\xef\xbb\xbf", 3) == 0) {
-		p += 3;
-	}
-	while (p) {
-		char *name = cut_field(&p);
-
-		for (int i = 0; name && i < COLUMNS; i++) {
-			if (strcmp(name, column_names[i]) == 0) {
-				r->at[i] = r->fields;
-				r->has[i] = true;
-			}
-		}
-		if (!name) {
-			return refuse(err, r, 1, "text follows a closed quote");
-		}
-		r->fields++;
-	}
-	if (rc < 0) {
-		return rc;
-	}
-	for (int i = 0; i < COLUMNS_NEEDED; i++) {
-		if (!r->has[i]) {
-			char why[80];
-
-			snprintf(why, sizeof(why), "no column %s", column_names[i]);
-			return refuse(err, r, 1, why);
-		}
-	}
-	return 0;
-}
-
-int read_obd_open(const char *path, struct read_obd **ret, struct errinfo *err)
-{
-	const char *dot = strrchr(path, '.');
-	struct read_obd *r;
-	int rc;
-
-	if (!dot || strcmp(dot, ".csv") != 0) {
-		return err_set(err, RC_INVALID, "not_csv", path, "only .csv files are read");
-	}
-	r = calloc(1, sizeof(*r));
-	if (!r || !(r->path = strdup(path))) {
-		free(r);
-		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	}
-	r->line = 1;
-	buf_init(&r->row, ROW_MAX);
-	r->f = fopen(path, "r");
-	rc = r->f ? read_header(r, err)
-		  : err_set(err, RC_IO, "cannot_read", path, "%s", strerror(errno));
-	if (rc) {
-		read_obd_close(r);
-		return rc;
-	}
-	*ret = r;
-	return 0;
-}
-
-void read_obd_close(struct read_obd *r)
-{
-	if (r) {
-		if (r->f) {
-			fclose(r->f);
-		}
-		buf_release(&r->row);
-		free(r->path);
-		free(r);
-	}
-}
-
-/* A finite number in [lo, hi]; *ret as it is otherwise. */
-static bool number(const char *text, double lo, double hi, double *ret)
-{
-	char *end;
-	double v = strtod(text, &end);
-
-	if (!*text || *end || !(v >= lo && v <= hi)) {
 		return false;
 	}
-	*ret = v;
+	*p = from[1] ? from + 2 : NULL;
+	*ret = (struct text){field, (size_t)(to - field)};
 	return true;
 }
 
+static int bad_header(struct log *l, struct errinfo *err, const char *why, const char *what)
+{
+	char where[160];
+
+	snprintf(where, sizeof(where), "%.120s:1", l->path);
+	return err_set(err, RC_INVALID, "bad_line", where, "%s%s", why, what);
+}
+
+static int add_field(struct obd *o, const struct text *name)
+{
+	int *column = realloc(o->column, (o->fields + 1) * sizeof(*column));
+
+	if (!column) {
+		return RC_MEMORY;
+	}
+	o->column = column;
+	column[o->fields] = -1;
+	for (int i = 0; i < COLUMNS; i++) {
+		if (strlen(column_names[i]) == name->n &&
+		    memcmp(column_names[i], name->p, name->n) == 0) {
+			column[o->fields] = i;
+			o->has[i] = true;
+		}
+	}
+	o->fields++;
+	return 0;
+}
+
+static int read_header(struct log *l, struct obd *o, struct errinfo *err)
+{
+	uint64_t line;
+	struct text name;
+	char *p = NULL, *end;
+	size_t n = 0;
+	int rc = raw_row(l, o, &p, &n, &line, err);
+
+	if (rc < 0 || rc == LOG_AGAIN) {
+		return rc < 0 ? rc : bad_header(l, err, "the header is no row of CSV", "");
+	}
+	end = p ? p + n : NULL;
+	if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+		p += 3;
+	}
+	while (p) {
+		if (!cut_field(&p, end, &name)) {
+			return bad_header(l, err, "text follows a closed quote", "");
+		}
+		if (add_field(o, &name)) {
+			return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+		}
+	}
+	for (int i = 0; i < COLUMNS_NEEDED; i++) {
+		if (!o->has[i]) {
+			return bad_header(l, err, "no column ", column_names[i]);
+		}
+	}
+	return 0;
+}
+
+static void obd_close(void *state)
+{
+	struct obd *o = state;
+
+	if (o) {
+		buf_release(&o->row);
+		free(o->column);
+		free(o);
+	}
+}
+
+static int obd_open(struct log *l, void **ret, struct errinfo *err)
+{
+	struct obd *o = calloc(1, sizeof(*o));
+	int rc;
+
+	if (!o) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	buf_init(&o->row, LINE_MAX_BYTES);
+	rc = read_header(l, o, err);
+	if (rc) {
+		obd_close(o);
+		return rc;
+	}
+	*ret = o;
+	return 0;
+}
+
 /* "2019-11-24 00:03:13.442536+00:00", or with a T. */
-static bool timestamp(const char *text, uint64_t *ret)
+static bool timestamp(const struct text *t, uint64_t *ret)
 {
 	char copy[CLOCK_TEXT_MAX + 8];
-	size_t n = strlen(text);
 
-	if (n >= sizeof(copy) || n < 11) {
+	if (t->n >= sizeof(copy) || t->n < 11) {
 		return false;
 	}
-	memcpy(copy, text, n + 1);
+	memcpy(copy, t->p, t->n);
+	copy[t->n] = '\0';
 	copy[10] = 'T';
 	return clock_parse(copy, ret) == 0;
 }
 
-static int bind_row(
-    const struct read_obd *r, char *const field[COLUMNS], struct obd_row *ret, struct errinfo *err)
+static int bind_row(struct log *l, const struct obd *o, const struct text f[COLUMNS], uint64_t line,
+    struct round *ret, struct errinfo *err)
 {
-	double position;
+	double position, p;
+	int rc;
 
-	if (!id_is_valid(field[ITEM])) {
-		return refuse(err, r, ret->line, "item_id is not 1-128 of A-Z a-z 0-9 . _ : -");
+	ret->line = line;
+	if (!log_number(f[POSITION].p, f[POSITION].n, &position) ||
+	    !(position >= 0 && position <= POSITION_MAX) ||
+	    position != (double)(uint32_t)position) {
+		return log_refuse(l, LOG_VALUE, line, "position is not a small whole number");
 	}
-	memcpy(ret->item, field[ITEM], strlen(field[ITEM]) + 1);
-	if (!number(field[POSITION], 0, POSITION_MAX, &position) ||
-	    position != (double)(uint64_t)position) {
-		return refuse(err, r, ret->line, "position is not a small whole number");
+	ret->position = (uint32_t)position;
+	if (!log_number(f[CLICK].p, f[CLICK].n, &ret->reward) ||
+	    (ret->reward != 0 && ret->reward != 1)) {
+		return log_refuse(l, LOG_VALUE, line, "click is not 0 or 1");
 	}
-	ret->position = (uint64_t)position;
-	if (!number(field[CLICK], 0, 1, &ret->click) || (ret->click != 0 && ret->click != 1)) {
-		return refuse(err, r, ret->line, "click is not 0 or 1");
+	if (!log_number(f[PROPENSITY].p, f[PROPENSITY].n, &p) || !(p > 0 && p <= 1)) {
+		return log_refuse(
+		    l, LOG_PROPENSITY, line, "propensity_score does not lie in (0, 1]");
 	}
-	if (!number(field[PROPENSITY], 0, 1, &ret->propensity) || !(ret->propensity > 0)) {
-		return refuse(err, r, ret->line, "propensity_score does not lie in (0, 1]");
+	if (o->has[TIMESTAMP] && !timestamp(&f[TIMESTAMP], &ret->at_us)) {
+		return log_refuse(l, LOG_VALUE, line, "timestamp is not ISO 8601 in UTC");
 	}
-	if (r->has[TIMESTAMP] && !timestamp(field[TIMESTAMP], &ret->at_us)) {
-		return refuse(err, r, ret->line, "timestamp is not ISO 8601 in UTC");
+	rc = log_arms_put(l->arms, f[ITEM].p, f[ITEM].n, &ret->arm);
+	if (rc == RC_INVALID) {
+		return log_refuse(
+		    l, LOG_REFERENCE, line, "item_id is not 1-128 of A-Z a-z 0-9 . _ : -");
 	}
-	return 1;
+	ret->propensity = p;
+	ret->has_reward = true;
+	return rc ? err_set(err, rc, "too_many", l->path, "%s", err_name(rc)) : 1;
 }
 
-int read_obd_next(struct read_obd *r, struct obd_row *ret, struct errinfo *err)
+static int obd_next(struct log *l, void *state, struct round *ret, struct errinfo *err)
 {
-	char *field[COLUMNS] = {NULL}, *p, *text;
-	uint64_t line = r->line;
-	struct obd_row row = {.line = line};
-	size_t n = 0;
-	int rc = raw_row(r, err);
+	struct text field[COLUMNS] = {{NULL, 0}}, text;
+	struct obd *o = state;
+	size_t n = 0, len;
+	uint64_t line;
+	char *p, *end;
+	int rc = raw_row(l, o, &p, &len, &line, err);
 
 	if (rc != 1) {
 		return rc;
 	}
-	for (p = (char *)r->row.data; p; n++) {
-		text = cut_field(&p);
-		if (!text) {
-			return refuse(err, r, line, "text follows a closed quote");
+	end = p + len;
+	for (; p; n++) {
+		if (!cut_field(&p, end, &text)) {
+			return log_refuse(l, LOG_SYNTAX, line, "text follows a closed quote");
 		}
-		for (int i = 0; i < COLUMNS; i++) {
-			field[i] = r->has[i] && r->at[i] == n ? text : field[i];
+		if (n < o->fields && o->column[n] >= 0) {
+			field[o->column[n]] = text;
 		}
 	}
-	if (n != r->fields) {
-		return refuse(err, r, line, "the row has not as many fields as the header");
+	if (n != o->fields) {
+		return log_refuse(
+		    l, LOG_SYNTAX, line, "the row has not as many fields as the header");
 	}
-	rc = bind_row(r, field, &row, err);
-	if (rc == 1) {
-		*ret = row;
-	}
-	return rc;
+	return bind_row(l, o, field, line, ret, err);
 }
+
+static bool obd_probe(const char *bytes, size_t n)
+{
+	const char *end = memchr(bytes, '\n', n), *p = bytes;
+
+	end = end ? end : bytes + n;
+	for (; end - p >= 16; p++) {
+		if (memcmp(p, "propensity_score", 16) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct log_reader read_obd = {"obd", obd_probe, obd_open, obd_next, obd_close};

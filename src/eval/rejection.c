@@ -60,42 +60,67 @@ static int add_item(struct rejection_log *l, size_t *cap, const char *item, stru
 }
 
 static int add_row(
-    struct rejection_log *l, size_t *cap, const struct obd_row *row, struct errinfo *err)
+    struct rejection_log *l, size_t *cap, const struct round *row, struct errinfo *err)
 {
-	double p = row->propensity;
+	double p = row->propensity / row->weight, r = row->reward;
 
 	l->rows++;
-	l->clicks += row->click != 0;
+	l->clicks += r != 0;
+	l->binary = l->binary && (r == 0 || r == 1);
+	l->sum += r;
+	l->lo = r < l->lo ? r : l->lo;
+	l->hi = r > l->hi ? r : l->hi;
 	l->p_min = l->rows == 1 || p < l->p_min ? p : l->p_min;
 	l->p_max = p > l->p_max ? p : l->p_max;
-	return add_item(l, cap, row->item, err);
+	return add_item(l, cap, log_arms_id(l->arms, row->arm), err);
 }
 
-int rejection_scan(const char *path, void (*bad)(void *arg, const struct errinfo *err), void *arg,
-    struct rejection_log *ret, struct errinfo *err)
+/* An arm that was never taken is one that a policy may draw, too. */
+static int add_eligible(struct rejection_log *l, size_t *cap, uint32_t *known, struct errinfo *err)
 {
-	struct rejection_log l = {.rows = 0};
-	struct read_obd *in = NULL;
-	struct obd_row row;
-	size_t cap = 0;
-	int rc = read_obd_open(path, &in, err), more = rc ? 0 : 1;
+	int rc = 0;
 
-	while (rc == 0 && more) {
-		struct errinfo why = {.rc = 0};
-
-		more = read_obd_next(in, &row, &why);
-		if (more == 1) {
-			rc = add_row(&l, &cap, &row, err);
-		} else if (more == RC_INVALID) {
-			l.refused++;
-			if (bad) {
-				bad(arg, &why);
-			}
-		} else if (more < 0) {
-			rc = err_set(err, more, why.code, why.pointer, "%s", why.text);
-		}
+	for (; rc == 0 && *known < log_arms_count(l->arms); (*known)++) {
+		rc = add_item(l, cap, log_arms_id(l->arms, *known), err);
 	}
-	read_obd_close(in);
+	return rc;
+}
+
+static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
+{
+	uint32_t known = 0;
+	struct round round;
+	size_t cap = 0;
+	int rc = 0, more = 1;
+
+	while (rc == 0 && more == 1) {
+		more = log_next(in, &round, err);
+		if (more == 1 && round.has_reward) {
+			rc = add_row(l, &cap, &round, err);
+			known += rc == 0 && round.arm == known;
+		}
+		l->skipped += more == 1 && !round.has_reward;
+	}
+	rc = rc ? rc : more;
+	rc = rc || l->rows == 0 ? rc : add_eligible(l, &cap, &known, err);
+	l->counts = *log_counts(in);
+	l->refused = log_refused(&l->counts);
+	return rc;
+}
+
+int rejection_scan(
+    const char *path, const struct log_options *o, struct rejection_log *ret, struct errinfo *err)
+{
+	struct rejection_log l = {.hi = 1, .binary = true};
+	struct log *in = NULL;
+	int rc = log_arms_new(&l.arms);
+
+	if (rc) {
+		return err_set(err, rc, "out_of_memory", "", "out of memory");
+	}
+	rc = log_open(path, o, l.arms, &in, err);
+	rc = rc ? rc : scan(in, &l, err);
+	log_close(in);
 	if (rc == 0 && l.rows == 0) {
 		rc = err_set(err, RC_INVALID, "empty_log", path, "there is not one row to use");
 	}
@@ -110,15 +135,17 @@ int rejection_scan(const char *path, void (*bad)(void *arg, const struct errinfo
 void rejection_log_release(struct rejection_log *l)
 {
 	free(l->items);
+	log_arms_free(l->arms);
 }
 
 bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
-    const struct obd_row *round, const char *arm)
+    const struct round *round, const char *arm)
 {
 	struct rng rng = rng_at(seed, row, RNG_SAMPLE);
 
 	/* rng_uniform() < 1, so a uniform log is kept whole. */
-	return strcmp(arm, round->item) == 0 && rng_uniform(&rng) * round->propensity < l->p_min;
+	return strcmp(arm, log_arms_id(l->arms, round->arm)) == 0 &&
+	       rng_uniform(&rng) * (round->propensity / round->weight) < l->p_min;
 }
 
 void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX])
@@ -144,7 +171,8 @@ int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
 	    .narms = l->nitems,
 	    .slots = 1,
 	    .seed = seed,
-	    .hi = 1,
+	    .lo = l->lo,
+	    .hi = l->hi,
 	    .settings = {.label = ""}};
 	int rc;
 
@@ -160,7 +188,7 @@ int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
 }
 
 int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
-    const struct obd_row *round, struct arena *mem, struct rejection_result *r, struct errinfo *err)
+    const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err)
 {
 	char id[REJECTION_ID_MAX], context[REJECTION_CONTEXT_MAX];
 	struct experiment_spec spec;
@@ -185,7 +213,7 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	pending_start(&p, &d.decision);
 	if (keeps) {
 		rc = experiment_reward(e, &d, &p,
-		    &(struct reward_in){.reward = round->click, .key = id}, round->at_us, mem, &ev,
+		    &(struct reward_in){.reward = round->reward, .key = id}, round->at_us, mem, &ev,
 		    &status, err);
 	} else {
 		rc = experiment_void(e, &d, &p, round->at_us, mem, &ev, err);
@@ -196,6 +224,8 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	}
 	r->rounds++;
 	r->accepted += keeps;
-	r->clicks += keeps && round->click != 0;
+	r->clicks += keeps && round->reward != 0;
+	r->sum += keeps ? round->reward : 0;
+	r->squares += keeps ? round->reward * round->reward : 0;
 	return 0;
 }

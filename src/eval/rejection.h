@@ -12,24 +12,28 @@
 #define EVAL_REJECTION_H
 
 #include "core/experiment.h"
-#include "eval/read_obd.h"
+#include "eval/log_read.h"
 
 /* What is known of a log before it is played. */
 struct rejection_log {
 	char (*items)[ID_MAX + 1]; /* in order: numbers by value, before other ids by bytes */
 	size_t nitems;
-	uint64_t rows, clicks, refused;
-	double p_min, p_max;
+	uint64_t rows, clicks, refused, skipped; /* clicks: rewards that are not 0 */
+	double p_min, p_max;                     /* of propensity / weight */
+	double lo, hi, sum;                      /* of rewards; [lo, hi] holds [0, 1] */
+	bool binary;                             /* each reward is 0 or 1 */
+	struct log_counts counts;
+	struct log_arms *arms; /* for the second reading */
 };
 
-/* Reads all of it. `bad` hears of each refused line and may be NULL. Errors of read_obd; RC_LIMIT:
- * more items than a policy takes; RC_INVALID: not a row in it. */
-int rejection_scan(const char *path, void (*bad)(void *arg, const struct errinfo *err), void *arg,
-    struct rejection_log *ret, struct errinfo *err);
+/* Reads all of it. Errors of log_open() and log_next(); RC_LIMIT: more items than a policy takes;
+ * RC_INVALID: not a row in it. Rounds without a reward are no rows. */
+int rejection_scan(
+    const char *path, const struct log_options *o, struct rejection_log *ret, struct errinfo *err);
 void rejection_log_release(struct rejection_log *l);
 /* Is the decision for `arm` in this row kept? */
 bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
-    const struct obd_row *round, const char *arm);
+    const struct round *round, const char *arm);
 
 #define REJECTION_ID_MAX 32
 void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX]);
@@ -38,6 +42,7 @@ void rejection_context(uint64_t position, char ret[REJECTION_CONTEXT_MAX]);
 
 struct rejection_result {
 	uint64_t rounds, accepted, clicks;
+	double sum, squares;
 };
 
 /* Called with the experiment after the creation, NULL on failure. The caller frees it. */
@@ -46,7 +51,6 @@ int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
     struct errinfo *err);
 /* Plays one row. mem is reset. */
 int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
-    const struct obd_row *round, struct arena *mem, struct rejection_result *r,
-    struct errinfo *err);
+    const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err);
 
 #endif

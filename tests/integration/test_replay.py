@@ -224,6 +224,66 @@ class Replay(unittest.TestCase):
                                                 "--policy", "uniform", "--json")))
         bandit("serve-demo", d.url, "--policy", "uniform", "--seed", "2", status=1)
 
+    def test_what_was_exported_and_imported_exports_alike(self):
+        log = os.path.join(self.folder, "made.csv")
+        write_log(log)
+        d = self.daemon()
+        for policy in policies()[:3]:
+            self.play(d, log, policy)
+        d.end(signal.SIGTERM)
+        first = bandit("export", self.state)
+        dump, copy = os.path.join(self.folder, "dump.jsonl"), os.path.join(self.folder, "copy")
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(first)
+        bandit("import", dump, copy)
+        self.assertEqual(first, bandit("export", copy))
+        bandit("verify", copy)
+        bandit("import", dump, copy, status=1)  # there is a state already
+        result = json.loads(bandit("replay", dump, "--policy", "uniform", "--json"))
+        self.assertEqual(result["log"]["skipped"]["refused"], 0)
+        self.assertEqual(result, json.loads(bandit("replay", copy, "-p", "uniform", "--json")))
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(first.replace('"seq":5,', '"seq":6,', 1))
+        bandit("import", dump, copy + "2", status=1)
+
+    def test_a_log_keeps_its_rounds_in_any_format(self):
+        log = os.path.join(self.folder, "made.csv")
+        write_log(log)
+
+        def known(path, *more):
+            found = json.loads(bandit("replay", path, "-p", "uniform", "--json", *more))["log"]
+            return found["used"], found["reward_sum"], found["skipped"]["refused"]
+
+        for form in ("jsonl", "vw", "dsjson"):
+            out = os.path.join(self.folder, "out." + form)
+            bandit("convert", log, out, "--to", form)
+            self.assertEqual(known(log), known(out))
+            self.assertEqual(known(log), known(out, "--format", form))
+            bandit("convert", out, out + "2", "--to", form)
+            self.assertEqual(known(log), known(out + "2"))
+        bandit("import", os.path.join(self.folder, "out.jsonl"), self.state)
+        bandit("convert", log, "-", "--to", "obd", status=2)
+
+    @unittest.skipUnless(os.environ.get("BANDITD_DATA"), "BANDITD_DATA is not set")
+    def test_real_dsjson_gives_its_events(self):
+        log = os.path.join(os.environ["BANDITD_DATA"], "vw", "dsjson_cb.json")
+        if not os.path.exists(log):
+            self.skipTest("there is no " + log)
+        found = json.loads(bandit("replay", log, "-p", "uniform", "--json"))
+        self.assertEqual((found["log"]["used"], found["log"]["reward_sum"]), (23, 12))
+        self.assertEqual(len(found["results"][0]["arms"]), 4)
+
+    def test_lines_refused_are_told_and_strict_fails(self):
+        log = os.path.join(self.folder, "log.dat")
+        with open(log, "w", encoding="utf-8") as f:
+            f.write("1:0:0.5 | a\n2:0:1.5 | a\n2:-1:0.5 | a\n")
+        told = subprocess.run([BANDIT, "replay", log, "-p", "uniform", "--strict", "--json"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("log.dat:2: ", told.stderr)
+        self.assertEqual(json.loads(told.stdout)["log"]["used"], 2)
+        bandit("replay", log, "-p", "uniform", "--format", "vw")
+
     def test_mistakes_are_told_from_findings(self):
         for arguments in ([], ["nonsense"], ["verify"], ["export"], ["replay", "x.csv"],
                           ["verify", "--nonsense", "x"], ["help", "nonsense"],
@@ -232,7 +292,7 @@ class Replay(unittest.TestCase):
         for arguments in (["verify", self.folder], ["export", "/nowhere"],
                           ["replay", "/nowhere.csv", "--policy", "uniform"]):
             bandit(*arguments, status=1)
-        for command in ("export", "replay", "serve-demo", "simulate", "verify"):
+        for command in ("convert", "export", "import", "replay", "serve-demo", "simulate", "verify"):
             self.assertIn("usage: bandit " + command, bandit("help", command))
         self.assertRegex(bandit("--version"), r"^bandit \d")
 

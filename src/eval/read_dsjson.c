@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* VW's dsjson: one JSON object a line. Contextual-bandit events give rounds; those with slots (ccb,
+ * slates) and continuous actions are checked and counted. Arms are called 1..K, the places of an
+ * event's actions. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "eval/log_impl.h"
+#include "eval/log_places.h"
+
+struct dsjson {
+	struct places places;
+};
+
+/* 1, or LOG_AGAIN: it is no number. *ret is as it was where there is none. */
+static int number(struct log *l, const json_t *o, const char *key, double *ret)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!v) {
+		return 1;
+	}
+	if (!json_is_number(v)) {
+		return log_refuse(
+		    l, LOG_VALUE, line_in_number(l->in), "%s is not a finite number", key);
+	}
+	*ret = json_number_value(v);
+	return 1;
+}
+
+static const json_t *first(const json_t *v)
+{
+	return json_is_array(v) ? json_array_get(v, 0) : v;
+}
+
+/* The slots of ccb and slates: checked, not scored. */
+static int check_outcomes(struct log *l, const json_t *outcomes)
+{
+	uint64_t line = line_in_number(l->in);
+	const json_t *one, *v;
+	double cost = 0;
+	size_t i;
+
+	json_array_foreach (outcomes, i, one) {
+		v = first(json_object_get(one, "_p"));
+		if (v && log_check_propensity(
+			     l, line, json_is_number(v) ? json_number_value(v) : 0) != 1) {
+			return LOG_AGAIN;
+		}
+		v = first(json_object_get(one, "_a"));
+		if (v && (!json_is_integer(v) || json_integer_value(v) < 0)) {
+			return log_refuse(
+			    l, LOG_REFERENCE, line, "a slot's action is no number from 0");
+		}
+		if (number(l, one, "_label_cost", &cost) != 1) {
+			return LOG_AGAIN;
+		}
+	}
+	return log_skip(l, LOG_NOT_SCORED);
+}
+
+static int check_continuous(struct log *l, const json_t *label)
+{
+	double cost = 0, pdf = 0, action = 0;
+
+	if (number(l, label, "cost", &cost) != 1 || number(l, label, "action", &action) != 1 ||
+	    number(l, label, "pdf_value", &pdf) != 1) {
+		return LOG_AGAIN;
+	}
+	if (!(pdf > 0)) {
+		return log_refuse(
+		    l, LOG_PROPENSITY, line_in_number(l->in), "pdf_value is not above 0");
+	}
+	return log_skip(l, LOG_NOT_SCORED);
+}
+
+/* Seven digits of a second are more than a clock here has. */
+static uint64_t time_of(const json_t *o)
+{
+	const char *text = json_string_value(json_object_get(o, "Timestamp"));
+	char copy[CLOCK_TEXT_MAX];
+	uint64_t at;
+	size_t n;
+
+	if (!text) {
+		return 0;
+	}
+	n = strcspn(text, "Z");
+	n = n < 26 ? n : 26;
+	memcpy(copy, text, n);
+	memcpy(copy + n, "Z", 2);
+	return clock_parse(copy, &at) == 0 ? at : 0;
+}
+
+/* The place of the action taken, from 0; -1: none that is there. */
+static int64_t taken(const json_t *o, size_t n)
+{
+	const json_t *index = json_object_get(o, "_labelIndex");
+	const json_t *from_one = json_object_get(o, "_label_Action");
+	int64_t at = -1;
+
+	if (index) {
+		at = json_is_integer(index) ? json_integer_value(index) : -1;
+	} else {
+		from_one = from_one ? from_one : first(json_object_get(o, "a"));
+		at = json_is_integer(from_one) ? json_integer_value(from_one) - 1 : -1;
+	}
+	return at >= 0 && (uint64_t)at < n ? at : -1;
+}
+
+static int weight_of(struct log *l, const json_t *o, double *ret)
+{
+	double pdrop = 0;
+
+	if (number(l, o, "pdrop", &pdrop) != 1) {
+		return LOG_AGAIN;
+	}
+	if (!(pdrop >= 0 && pdrop < 1)) {
+		return log_refuse(
+		    l, LOG_VALUE, line_in_number(l->in), "pdrop does not lie in [0, 1)");
+	}
+	*ret = 1 / (1 - pdrop);
+	return 1;
+}
+
+static int label(
+    struct log *l, struct dsjson *d, const json_t *o, struct round *ret, struct errinfo *err)
+{
+	const json_t *actions = json_object_get(json_object_get(o, "c"), "_multi"), *p;
+	double cost = 0, propensity = 0;
+	int64_t at;
+	size_t n;
+	int rc;
+
+	n = json_array_size(json_is_array(actions) ? actions : json_object_get(o, "a"));
+	at = taken(o, n);
+	p = first(json_object_get(o, "p"));
+	propensity = json_is_number(p) ? json_number_value(p) : 0;
+	if (number(l, o, "_label_cost", &cost) != 1 ||
+	    number(l, o, "_original_label_cost", &cost) != 1 ||
+	    number(l, o, "_label_probability", &propensity) != 1 ||
+	    weight_of(l, o, &ret->weight) != 1) {
+		return LOG_AGAIN;
+	}
+	if (at < 0) {
+		return log_refuse(
+		    l, LOG_REFERENCE, ret->line, "the action taken is none of the event's");
+	}
+	if (log_check_propensity(l, ret->line, propensity) != 1) {
+		return LOG_AGAIN;
+	}
+	rc = places_upto(&d->places, l->arms, n);
+	if (rc) {
+		return err_set(err, rc, "too_many", l->path, "%s", err_name(rc));
+	}
+	ret->propensity = propensity;
+	ret->reward = 0 - cost;
+	ret->has_reward = true;
+	ret->arm = d->places.arm[at];
+	ret->eligible = d->places.arm;
+	ret->neligible = n;
+	ret->at_us = time_of(o);
+	return 1;
+}
+
+static int event(
+    struct log *l, struct dsjson *d, const json_t *o, struct round *ret, struct errinfo *err)
+{
+	const json_t *outcomes = json_object_get(o, "_outcomes");
+	const json_t *continuous = json_object_get(o, "_label_ca");
+	const json_t *a = json_object_get(o, "a");
+
+	if (json_is_array(outcomes)) {
+		return check_outcomes(l, outcomes);
+	}
+	if (json_is_object(continuous)) {
+		return check_continuous(l, continuous);
+	}
+	if (json_object_get(json_object_get(o, "c"), "_slots")) {
+		return log_skip(l, LOG_NOT_SCORED);
+	}
+	if (!json_is_array(a) && !json_object_get(o, "_label_cost")) {
+		return log_skip(l, LOG_DANGLING);
+	}
+	if (json_is_true(json_object_get(o, "_skipLearn")) || !json_object_get(o, "_label_cost")) {
+		return log_skip(l, LOG_UNLABELLED);
+	}
+	return label(l, d, o, ret, err);
+}
+
+static int dsjson_next(struct log *l, void *state, struct round *ret, struct errinfo *err)
+{
+	json_error_t why;
+	char *text;
+	size_t n;
+	int rc = log_line(l, &text, &n, err);
+	json_t *o;
+
+	if (rc != 1) {
+		return rc;
+	}
+	ret->line = line_in_number(l->in);
+	if (ret->line == 1 && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		n -= 3;
+	}
+	if (text[0] != '{') {
+		return LOG_AGAIN; /* a checkpoint */
+	}
+	o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!o) {
+		bool twice = json_error_code(&why) == json_error_duplicate_key;
+
+		return json_error_code(&why) == json_error_out_of_memory
+			   ? err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory")
+			   : log_refuse(
+				 l, twice ? LOG_LABELS : LOG_SYNTAX, ret->line, "%s", why.text);
+	}
+	rc = event(l, state, o, ret, err);
+	json_decref(o);
+	return rc;
+}
+
+static void dsjson_close(void *state)
+{
+	struct dsjson *d = state;
+
+	if (d) {
+		places_release(&d->places);
+		free(d);
+	}
+}
+
+static int dsjson_open(struct log *l, void **ret, struct errinfo *err)
+{
+	(void)l;
+	*ret = calloc(1, sizeof(struct dsjson));
+	return *ret ? 0 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+/* Some line of the first ones is an object; what is ours begins with its version. */
+static bool dsjson_probe(const char *bytes, size_t n)
+{
+	const char *end = bytes + n;
+
+	for (const char *p = bytes; p && p < end; p = memchr(p, '\n', (size_t)(end - p))) {
+		p += *p == '\n';
+		if (p < end && *p == '{') {
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct log_reader read_dsjson = {
+    "dsjson", dsjson_probe, dsjson_open, dsjson_next, dsjson_close};
