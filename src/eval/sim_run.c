@@ -122,6 +122,10 @@ static int play(struct run *r, uint64_t t, struct sim_one *ret, struct errinfo *
 			  .ngroups = ask.ngroups,
 			  .subject = ask.subject},
 		      t * STEP_US, &r->mem, &ev, err);
+	if (rc == 0 && ev.kind == 0) {
+		rc = err_set(err, RC_INVALID, "not_supported", "/policy",
+		    "the policy repeats a decision, and every play needs one of its own");
+	}
 	if (rc == 0) {
 		rc = apply(r, &ev);
 	}

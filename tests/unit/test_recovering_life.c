@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `recovering` within an experiment: a life of slates whose rewards come late, in part, twice or
  * never, among arms and subjects that come and go, and what its log and its saved state give. */
+#include <stdio.h>
+
 #include "base/hash.h"
 #include "core/experiment_plan.h"
 #include "core/replay.h"
