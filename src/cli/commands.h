@@ -8,6 +8,8 @@
 typedef int command_fn(int argc, char **argv);
 
 extern const char export_usage[], replay_usage[], serve_demo_usage[], verify_usage[];
+/* replay --target, which cmd_replay gives on. */
+command_fn cmd_replay_target;
 command_fn cmd_export, cmd_replay, cmd_serve_demo, cmd_verify;
 
 #endif
