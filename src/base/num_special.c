@@ -16,8 +16,8 @@
  * below. */
 double num_lgamma(double x)
 {
-	static const double c[] = {1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188,
-	    -691. / 360360, 1. / 156};
+	static const double c[] = {
+	    1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156};
 	double product = 1, r, sum = 0;
 
 	if (!(x > 0)) {
@@ -108,8 +108,8 @@ double num_beta_inc(double a, double b, double x)
 	if (x == 0 || x == 1) {
 		return x;
 	}
-	front = num_exp(num_lgamma(a + b) - num_lgamma(a) - num_lgamma(b) + a * num_log(x) +
-			b * num_log1p(-x));
+	front = num_exp(
+	    num_lgamma(a + b) - num_lgamma(a) - num_lgamma(b) + a * num_log(x) + b * num_log1p(-x));
 	return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a
 					 : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }

@@ -35,13 +35,13 @@ static void on_refused(void *arg, const struct errinfo *why)
 	}
 }
 
-static json_t *result_json(const struct args *a, const struct ope_result *r,
-    const struct ope_summary *s)
+static json_t *result_json(
+    const struct args *a, const struct ope_result *r, const struct ope_summary *s)
 {
 	json_t *j = json_pack("{ss ss sf sf sf sf ss sf sf sf sf ss ss}", "policy", a->target,
-	    "estimator", r->estimator.text, "value", r->value, "se", r->se, "lo", r->lo, "hi", r->hi,
-	    "interval", interval_names[a->o.interval], "ess", s->ess, "max_weight", s->max_weight,
-	    "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
+	    "estimator", r->estimator.text, "value", r->value, "se", r->se, "lo", r->lo, "hi",
+	    r->hi, "interval", interval_names[a->o.interval], "ess", s->ess, "max_weight",
+	    s->max_weight, "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
 	    ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
@@ -69,8 +69,9 @@ static void print_text(
 {
 	printf("%" PRIu64 " rounds, %" PRIu64 " used, mean %.6f\n", s->rounds, s->used,
 	    s->logging_mean);
-	printf("effective sample size %.1f, largest weight %.4g, mean weight %.4f, unsupported %.2f "
-	       "%%\n\n",
+	printf(
+	    "effective sample size %.1f, largest weight %.4g, mean weight %.4f, unsupported %.2f "
+	    "%%\n\n",
 	    s->ess, s->max_weight, s->mean_weight, 100 * s->unsupported);
 	printf("%-16s %12s %12s %12s %12s  %s\n", "estimator", "value", "s.e.", "lo", "hi",
 	    interval_names[a->o.interval]);

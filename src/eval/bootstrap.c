@@ -106,7 +106,7 @@ static void root_within(struct cells *s)
 			}
 			/* Below rounding there is nothing. */
 			s->within[a][b] = a == b ? (sum > 1e-12 * v[a][a] ? sqrt(sum) : 0)
-				          : s->within[b][b] > 0 ? sum / s->within[b][b]
+					  : s->within[b][b] > 0 ? sum / s->within[b][b]
 								: 0;
 		}
 	}
@@ -270,8 +270,7 @@ static void run_jobs(
 		job[t] = (struct job){s, value, (uint32_t)((uint64_t)n * t / threads),
 		    (uint32_t)((uint64_t)n * (t + 1) / threads), seed};
 		/* The last part, and those that get no thread, run here. */
-		started[t] =
-		    t + 1 < threads && pthread_create(&id[t], NULL, run_job, &job[t]) == 0;
+		started[t] = t + 1 < threads && pthread_create(&id[t], NULL, run_job, &job[t]) == 0;
 		if (!started[t]) {
 			run_job(&job[t]);
 		}

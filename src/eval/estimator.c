@@ -13,11 +13,11 @@ static double least(double a, double b)
 }
 
 /* The plain ones: a mean over rounds of base + weight (r - q). */
-static void plain(const struct est_round *in, double q_target, double q, double w,
-    struct est_term *ret)
+static void plain(
+    const struct est_round *in, double q_target, double q, double w, struct est_term *ret)
 {
-	*ret = (struct est_term){in->weight, in->weight * q_target, in->weight * w * (in->r - q),
-	    in->weight};
+	*ret = (struct est_term){
+	    in->weight, in->weight * q_target, in->weight * w * (in->r - q), in->weight};
 }
 
 static void ips(const struct est_round *in, double clip, struct est_term *ret)
@@ -91,8 +91,8 @@ static int parse_param(const char *text, struct estimator *e, struct errinfo *er
 	char *end;
 
 	if (!e->kind->param || strncmp(text, e->kind->param, n) != 0) {
-		return err_set(err, RC_INVALID, "estimator", "", "%s takes no %s", e->kind->name,
-		    text);
+		return err_set(
+		    err, RC_INVALID, "estimator", "", "%s takes no %s", e->kind->name, text);
 	}
 	text += n;
 	if (strcmp(text, "slope") == 0) {

@@ -50,7 +50,7 @@ struct est_sum {
 	uint64_t n;
 	struct num_sum weight, base, num, den;
 	double ww, bb, nn, dd, wb, wn, wd, bn, bd, nd; /* products, for the delta method */
-	double lo, hi;				       /* of (base + num) / weight */
+	double lo, hi;                                 /* of (base + num) / weight */
 };
 void est_sum_add(struct est_sum *s, const struct est_term *t);
 double est_sum_value(const struct est_sum *s);

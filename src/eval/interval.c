@@ -123,7 +123,7 @@ static double distance(const struct interval_sum *s, double far)
 {
 	double a = (far + s->w.hi) / (1 + s->n), b = (far * far + s->ww.hi) / (1 + s->n);
 
-	return isinf(far) ? 1 + 1 / s->n
+	return isinf(far)  ? 1 + 1 / s->n
 	       : b > a * a ? (1 + s->n) * (a - 1) * (a - 1) / (b - a * a)
 			   : 0;
 }
@@ -140,7 +140,9 @@ void interval_cressie_read(const struct interval_sum *s, double w_min, double w_
 		double v = a < b ? a : b;
 
 		bound[side] = isinf(v) ? r : sign * v;
-		bound[side] = bound[side] < s->lo ? s->lo : bound[side] > s->hi ? s->hi : bound[side];
+		bound[side] = bound[side] < s->lo   ? s->lo
+			      : bound[side] > s->hi ? s->hi
+						    : bound[side];
 	}
 	*ret_lo = bound[0];
 	*ret_hi = bound[1];

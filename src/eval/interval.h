@@ -33,8 +33,7 @@ extern const char *const interval_names[INTERVAL_KINDS];
 
 void interval_normal(double value, double se, double alpha, double *ret_lo, double *ret_hi);
 /* The gaussian interval of the importance-weighted mean, as VW's estimators have it. */
-void interval_gaussian(
-    const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);
+void interval_gaussian(const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);
 /* How far below (or above) the mean of n values that lie in a range of this width the truth is,
  * with probability 1 - delta (Maurer, Pontil 2009). */
 double interval_bernstein(double variance, double width, double n, double delta);
@@ -47,7 +46,6 @@ double interval_cressie_read_point(const struct interval_sum *s, double w_min, d
 void interval_cressie_read(const struct interval_sum *s, double w_min, double w_max, double alpha,
     double *ret_lo, double *ret_hi);
 /* Holds at all times at once (Karampatziakis, Mineiro, Ramdas 2021). */
-void interval_sequence(
-    const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);
+void interval_sequence(const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);
 
 #endif

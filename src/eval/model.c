@@ -11,10 +11,10 @@
 struct model {
 	struct model_spec spec;
 	size_t narms, strata, d; /* d: length of z */
-	size_t gram;		 /* d (d + 1) / 2 */
+	size_t gram;             /* d (d + 1) / 2 */
 	double *zz, *zr, *coef;
 	double sum[MODEL_FOLDS_MAX], n[MODEL_FOLDS_MAX]; /* rewards, unweighted */
-	double mean[MODEL_FOLDS_MAX];			 /* of the other folds */
+	double mean[MODEL_FOLDS_MAX];                    /* of the other folds */
 };
 
 int model_parse(const char *text, struct model_spec *ret, struct errinfo *err)
@@ -51,8 +51,8 @@ int model_new(const struct model_spec *spec, size_t narms, size_t npositions, si
 	}
 	m = calloc(1, sizeof(*m));
 	if (m) {
-		*m = (struct model){.spec = *spec, .narms = narms, .strata = strata, .d = d,
-		    .gram = gram};
+		*m = (struct model){
+		    .spec = *spec, .narms = narms, .strata = strata, .d = d, .gram = gram};
 		m->zz = calloc(cells * gram + 1, sizeof(double));
 		m->zr = calloc(cells * d + 1, sizeof(double));
 		m->coef = calloc(cells * d + 1, sizeof(double));
@@ -117,7 +117,9 @@ static void solve(double *a, double *b, size_t d)
 				ai[k] -= ai[j] * ak[j];
 			}
 			/* Without a penalty a direction may be empty: it gets coefficient 0. */
-			ai[k] = k < i ? ak[k] > 0 ? ai[k] / ak[k] : 0 : ai[i] > 1e-12 ? sqrt(ai[i]) : 0;
+			ai[k] = k < i           ? ak[k] > 0 ? ai[k] / ak[k] : 0
+				: ai[i] > 1e-12 ? sqrt(ai[i])
+						: 0;
 		}
 		for (size_t k = 0; k < i; k++) {
 			b[i] -= ai[k] * b[k];

@@ -16,8 +16,8 @@ struct run {
 	struct ope_summary s;
 	struct target_names names;
 	struct model *model, *mrdr; /* NULL where none is asked for */
-	uint64_t *tried;	    /* position * narms + arm: rounds */
-	double *unsupported;	    /* by position, where all arms are eligible; < 0: not yet */
+	uint64_t *tried;            /* position * narms + arm: rounds */
+	double *unsupported;        /* by position, where all arms are eligible; < 0: not yet */
 	size_t dim;
 	struct ope_result *results;
 	struct est_sum *sums;
@@ -167,8 +167,8 @@ static double unsupported(struct run *u, const struct round *r)
 	return sum;
 }
 
-static void expect(struct run *u, const struct model *m, const struct round *r,
-    struct est_round *ret)
+static void expect(
+    struct run *u, const struct model *m, const struct round *r, struct est_round *ret)
 {
 	ret->q = model_value(m, r, r->arm);
 	ret->q_target = 0;
@@ -270,7 +270,8 @@ static int accumulate(struct run *u, struct errinfo *err)
 	rc = rc ? rc : 1;
 	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
 		if (at == u->s.used) {
-			return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
+			return err_set(
+			    err, RC_IO, "changed", "", "the log changed while it was read");
 		}
 		add_round(u, &r, at++);
 	}
@@ -321,8 +322,8 @@ static int bound(struct run *u, size_t i, struct errinfo *err)
 	return 0;
 }
 
-static int check(const struct ope_options *o, const struct estimator *est, size_t n,
-    struct errinfo *err)
+static int check(
+    const struct ope_options *o, const struct estimator *est, size_t n, struct errinfo *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;

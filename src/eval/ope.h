@@ -35,7 +35,8 @@ struct ope_options {
 
 struct ope_summary {
 	uint64_t rounds, refused, no_reward, used;
-	double reward_sum, logging_mean, reward_lo, reward_hi; /* lo, hi: at least [0, 1] if inside */
+	double reward_sum, logging_mean, reward_lo,
+	    reward_hi; /* lo, hi: at least [0, 1] if inside */
 	double ess, max_weight, mean_weight, mean_weight_se;
 	double reward_ess;  /* rounds that carry the weighted reward */
 	double unsupported; /* the target's probability of arms never logged there */

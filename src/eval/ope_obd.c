@@ -48,7 +48,7 @@ void ope_obd_close(struct ope_obd *l)
 	struct named_arm *a, *next;
 
 	if (l) {
-		HASH_ITER(hh, l->by_id, a, next) {
+		HASH_ITER (hh, l->by_id, a, next) {
 			HASH_DEL(l->by_id, a);
 			free(a);
 		}
@@ -59,24 +59,38 @@ void ope_obd_close(struct ope_obd *l)
 	}
 }
 
-static int add_arm(struct ope_obd *l, const char *id, struct named_arm **ret, struct errinfo *err)
+/* Room for one more arm. */
+static int grow(struct ope_obd *l, struct errinfo *err)
 {
-	struct named_arm *a = calloc(1, sizeof(*a));
+	size_t cap = l->cap ? 2 * l->cap : 64;
+	const char **arms;
 
 	if (l->narms == SCAN_MAX) {
-		free(a);
 		return err_set(
 		    err, RC_LIMIT, "too_many", "", "the log has more than %d items", SCAN_MAX);
 	}
-	if (l->narms == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 64;
-		const char **more = realloc(l->arms, cap * sizeof(*more));
-
-		l->arms = more ? more : l->arms;
-		l->cap = more ? cap : l->cap;
+	if (l->narms < l->cap) {
+		return 0;
 	}
-	if (!a || l->narms == l->cap) {
-		free(a);
+	arms = realloc(l->arms, cap * sizeof(*arms));
+	if (!arms) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	l->arms = arms;
+	l->cap = cap;
+	return 0;
+}
+
+static int add_arm(struct ope_obd *l, const char *id, struct named_arm **ret, struct errinfo *err)
+{
+	struct named_arm *a;
+	int rc = grow(l, err);
+
+	if (rc) {
+		return rc;
+	}
+	a = calloc(1, sizeof(*a));
+	if (!a) {
 		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
 	memcpy(a->id, id, strlen(id) + 1);

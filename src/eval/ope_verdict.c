@@ -64,8 +64,7 @@ static void find_weak(const struct ope_summary *s, struct ope_result *r)
 		    s->mean_weight, off_by(s));
 	}
 	if (s->reward_ess < OPE_REWARD_ESS_WEAK) {
-		find(r, OPE_WEAK, "all reward comes from as good as %.1f rounds",
-		    s->reward_ess);
+		find(r, OPE_WEAK, "all reward comes from as good as %.1f rounds", s->reward_ess);
 	}
 	if (r->estimator.kind->flags & EST_MODEL_ALONE) {
 		find(r, OPE_WEAK,

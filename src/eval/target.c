@@ -29,7 +29,7 @@ struct target {
 	/* Of the log it is bound to */
 	size_t narms;
 	uint32_t always;
-	double *p;	 /* TABLE: position * narms + arm */
+	double *p;       /* TABLE: position * narms + arm */
 	double *missing; /* by position */
 };
 
@@ -94,8 +94,8 @@ static int read_header(char **field, size_t n, uint64_t *position, bool *ret_lon
 {
 	double v;
 
-	*ret_long = n == 3 && strcmp(field[1], "position") == 0 &&
-		    strcmp(field[2], "probability") == 0;
+	*ret_long =
+	    n == 3 && strcmp(field[1], "position") == 0 && strcmp(field[2], "probability") == 0;
 	for (size_t i = 1; i < n && !*ret_long; i++) {
 		if (strncmp(field[i], "pos", 3) != 0 || !number(field[i] + 3, 1e6, &v)) {
 			return RC_INVALID;

@@ -38,8 +38,11 @@ static void make_log(struct rig_log *l, const double logging[ARMS], uint64_t see
 		double u = rng_uniform(&r);
 		uint32_t arm = u < logging[0] ? 0 : u < logging[0] + logging[1] ? 1 : 2;
 
-		l->rounds[i] = (struct round){.arm = arm, .propensity = logging[arm],
-		    .reward = rng_uniform(&r) < pays[arm], .weight = 1, .has_reward = true};
+		l->rounds[i] = (struct round){.arm = arm,
+		    .propensity = logging[arm],
+		    .reward = rng_uniform(&r) < pays[arm],
+		    .weight = 1,
+		    .has_reward = true};
 	}
 }
 
@@ -51,8 +54,11 @@ struct score {
 static int play(struct rig_log *l, const double logging[ARMS], const struct row *row,
     const char *target, double truth, uint32_t logs, struct score *ret)
 {
-	struct ope_options o = {.model = {.strength = 10, .folds = 5}, .interval = row->interval,
-	    .alpha = 0.05, .resamples = 500, .threads = 1};
+	struct ope_options o = {.model = {.strength = 10, .folds = 5},
+	    .interval = row->interval,
+	    .alpha = 0.05,
+	    .resamples = 500,
+	    .threads = 1};
 	struct ope_log log = rig_of(l);
 	struct score s = {.logs = 0};
 	struct estimator e;
@@ -120,8 +126,10 @@ static int bad_overlap(struct rig_log *l, uint32_t logs)
 int main(int argc, char **argv)
 {
 	uint32_t logs = argc > 1 && strcmp(argv[1], "--long") == 0 ? 5 * LOGS : LOGS;
-	struct rig_log l = {.rounds = calloc(ROUNDS, sizeof(*l.rounds)), .n = ROUNDS,
-	    .narms = ARMS, .npositions = 1};
+	struct rig_log l = {.rounds = calloc(ROUNDS, sizeof(*l.rounds)),
+	    .n = ROUNDS,
+	    .narms = ARMS,
+	    .npositions = 1};
 	int failed = l.rounds ? coverage(&l, logs) + bad_overlap(&l, 200) : 1;
 
 	free(l.rounds);

@@ -54,9 +54,10 @@ START_TEST(each_estimator_is_its_formula)
 	struct ope_summary s;
 	struct ope_result r[16];
 
-	ck_assert_int_eq(run(four, 4, "always:b",
-			     "ips,ips:clip=3,snips,dm,dr,sndr,switch-dr:2,dros:2,sg-ips:0.5,sg-dr:0.5",
-			     plain, &s, r, NULL),
+	ck_assert_int_eq(
+	    run(four, 4, "always:b",
+		"ips,ips:clip=3,snips,dm,dr,sndr,switch-dr:2,dros:2,sg-ips:0.5,sg-dr:0.5", plain,
+		&s, r, NULL),
 	    0);
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
 		near(r[i].value, want[i]);
@@ -76,9 +77,10 @@ START_TEST(limits_of_a_threshold_are_the_other_estimators)
 	struct ope_summary s;
 	struct ope_result r[16];
 
-	ck_assert_int_eq(run(four, 4, "uniform",
-			     "dm,dr,switch-dr:0,switch-dr:1e9,dros:0,dros:1e15,sg-dr:0,ips,sg-ips:0",
-			     plain, &s, r, NULL),
+	ck_assert_int_eq(
+	    run(four, 4, "uniform",
+		"dm,dr,switch-dr:0,switch-dr:1e9,dros:0,dros:1e15,sg-dr:0,ips,sg-ips:0", plain, &s,
+		r, NULL),
 	    0);
 	near(r[2].value, r[0].value);
 	near(r[3].value, r[1].value);
@@ -222,8 +224,8 @@ END_TEST
 
 START_TEST(a_verdict_has_its_reason)
 {
-	struct ope_summary s = {.used = 10000, .ess = 5000, .mean_weight = 1, .mean_weight_se = 0.1,
-	    .reward_ess = 100};
+	struct ope_summary s = {
+	    .used = 10000, .ess = 5000, .mean_weight = 1, .mean_weight_se = 0.1, .reward_ess = 100};
 	struct ope_result r = {.value = 0};
 
 	ck_assert_int_eq(estimator_parse("dr", &r.estimator, NULL), 0);

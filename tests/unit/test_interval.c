@@ -16,10 +16,10 @@ static struct interval_sum always_first(void)
 {
 	struct interval_sum s = {.lo = 0, .hi = 1};
 	const double w = 1 / 0.8500000238418579;
-	static const int took[23] = {0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0,
-	    1, 1};
-	static const int paid[23] = {0, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 1, 1,
-	    1, 1};
+	static const int took[23] = {
+	    0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 1};
+	static const int paid[23] = {
+	    0, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1};
 
 	for (int i = 0; i < 23; i++) {
 		interval_add(&s, 1, took[i] ? w : 0, paid[i]);

@@ -45,7 +45,8 @@ START_TEST(quantiles_agree)
 
 	gsl_set_error_handler_off();
 	for (int i = 0; i < DRAWS / 5; i++) {
-		double a = 0.5 + shape(&r), b = 0.5 + shape(&r), p = 0.001 + 0.998 * rng_uniform(&r);
+		double a = 0.5 + shape(&r), b = 0.5 + shape(&r),
+		       p = 0.001 + 0.998 * rng_uniform(&r);
 		double x = num_beta_quantile(p, a, b), f = num_f_quantile(p, a, b);
 
 		/* Put back into GSL's distribution: its own quantile iterates less far. */

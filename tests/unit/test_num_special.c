@@ -6,7 +6,8 @@
 
 static void near(double got, double want, double relative)
 {
-	ck_assert_msg(fabs(got - want) <= relative * (0.1 + fabs(want)), "%.17g, not %.17g", got, want);
+	ck_assert_msg(
+	    fabs(got - want) <= relative * (0.1 + fabs(want)), "%.17g, not %.17g", got, want);
 }
 
 START_TEST(the_gamma_function_is_known_at_whole_and_half_numbers)
@@ -54,8 +55,8 @@ START_TEST(a_quantile_undoes_its_distribution)
 
 				/* Near 1 the distance to the next double is what limits. */
 				ck_assert(x >= 0 && x <= 1);
-				ck_assert(x > 0.999999 ||
-					  fabs(num_beta_inc(a, b, x) - p) < 1e-9 * p);
+				ck_assert(
+				    x > 0.999999 || fabs(num_beta_inc(a, b, x) - p) < 1e-9 * p);
 			}
 		}
 	}
