@@ -81,19 +81,57 @@ static void print_text(
 	}
 }
 
+/* A log that shows how far it is read; how often it will be is not known. */
+struct shown {
+	struct ope_log log;
+	struct progress bar;
+};
+
+static int shown_next(void *arg, struct round *ret, struct errinfo *err)
+{
+	struct shown *s = arg;
+
+	progress_add(&s->bar, 1);
+	return s->log.next(s->log.arg, ret, err);
+}
+
+static int shown_rewind(void *arg, struct errinfo *err)
+{
+	struct shown *s = arg;
+
+	return s->log.rewind(s->log.arg, err);
+}
+
+static void shown_names(void *arg, struct target_names *ret)
+{
+	struct shown *s = arg;
+
+	s->log.names(s->log.arg, ret);
+}
+
+static int run(struct args *a, struct ope_obd *in, struct ope_summary *s, struct ope_result *r,
+    struct errinfo *err)
+{
+	struct shown shown;
+	const struct ope_log log = {&shown, shown_rewind, shown_next, shown_names, on_refused, a};
+	int rc;
+
+	ope_obd_log(in, &shown.log);
+	progress_start(&shown.bar, "rounds", 0);
+	rc = ope_run(&log, &a->o, a->est, a->nest, s, r, err);
+	progress_clear(&shown.bar);
+	return rc;
+}
+
 static int replay(struct args *a)
 {
 	struct ope_result r[ESTIMATORS_MAX];
-	struct ope_log log = {.refused = on_refused, .refused_arg = a};
 	struct errinfo err = {.rc = 0};
 	struct ope_summary s;
 	struct ope_obd *in = NULL;
 	int rc = ope_obd_open(a->path, &in, &err), status;
 
-	if (rc == 0) {
-		ope_obd_log(in, &log);
-		rc = ope_run(&log, &a->o, a->est, a->nest, &s, r, &err);
-	}
+	rc = rc ? rc : run(a, in, &s, r, &err);
 	ope_obd_close(in);
 	if (rc) {
 		return cli_fail("replay", &err);

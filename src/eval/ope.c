@@ -17,7 +17,8 @@ struct run {
 	struct target_names names;
 	struct model *model, *mrdr; /* NULL where none is asked for */
 	uint64_t *tried;            /* position * narms + arm: rounds */
-	double *unsupported;        /* by position, where all arms are eligible; < 0: not yet */
+	double *everywhere;         /* by position: rounds where all arms are eligible */
+	bool listed, fitted;        /* some rounds list their arms; tried is complete */
 	size_t dim;
 	struct ope_result *results;
 	struct est_sum *sums;
@@ -29,6 +30,22 @@ struct run {
 static int no_memory(struct errinfo *err)
 {
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+/* A file may grow between the passes. */
+static bool is_known(const struct run *u, const struct round *r)
+{
+	bool ok = r->arm < u->names.narms && r->position < u->names.npositions;
+
+	for (size_t i = 0; i < r->neligible; i++) {
+		ok = ok && r->eligible[i] < u->names.narms;
+	}
+	return ok;
+}
+
+static int changed(struct errinfo *err)
+{
+	return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
 }
 
 /* The next round that has a reward: 1, 0 the end. Counts in the first pass alone. */
@@ -48,6 +65,9 @@ static int next_round(struct run *u, bool first, struct round *ret, struct errin
 		}
 		if (rc < 0) {
 			return err_set(err, rc, why.code, why.pointer, "%s", why.text);
+		}
+		if (rc == 1 && !first && !is_known(u, ret)) {
+			return changed(err);
 		}
 		u->s.rounds += rc && first;
 		if (rc == 0 || ret->has_reward) {
@@ -71,6 +91,7 @@ static int scan(struct run *u, struct errinfo *err)
 		u->s.logging_mean += r.reward * r.weight;
 		weight += r.weight;
 		u->dim = r.dim > u->dim ? r.dim : u->dim;
+		u->listed = u->listed || r.neligible;
 		u->s.used++;
 	}
 	if (rc == 0 && u->s.used == 0) {
@@ -107,12 +128,9 @@ static int prepare(struct run *u, const struct estimator *est, struct errinfo *e
 	k = u->names.npositions;
 	cells = u->names.narms * k;
 	u->tried = calloc(cells + 1, sizeof(*u->tried));
-	u->unsupported = calloc(k + 1, sizeof(*u->unsupported));
-	if (!u->tried || !u->unsupported) {
+	u->everywhere = calloc(k + 1, sizeof(*u->everywhere));
+	if (!u->tried || !u->everywhere) {
 		return no_memory(err);
-	}
-	for (size_t i = 0; i < k; i++) {
-		u->unsupported[i] = -1;
 	}
 	rc = target_bind(u->o->target, &u->names, err);
 	for (size_t i = 0; rc == 0 && i < u->n; i++) {
@@ -127,13 +145,15 @@ static int prepare(struct run *u, const struct estimator *est, struct errinfo *e
 	return rc;
 }
 
-/* Learns the models, and what was tried where. */
+/* Learns the models, and what was tried where; spares a pass where neither is needed before the
+ * last one. */
 static int fit(struct run *u, struct errinfo *err)
 {
 	struct round r;
-	int rc = u->log->rewind(u->log->arg, err);
+	int rc = u->model || u->mrdr || u->listed ? u->log->rewind(u->log->arg, err) : 0;
 
-	rc = rc ? rc : 1;
+	u->fitted = u->model || u->mrdr || u->listed;
+	rc = rc ? rc : u->fitted;
 	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
 		u->tried[r.position * u->names.narms + r.arm]++;
 		if (u->model) {
@@ -147,22 +167,16 @@ static int fit(struct run *u, struct errinfo *err)
 	return rc == 0 && u->mrdr ? model_fit(u->mrdr, err) : rc;
 }
 
-static double unsupported(struct run *u, const struct round *r)
+static double unsupported(const struct run *u, const struct round *r)
 {
 	double sum = target_missing(u->o->target, r->position);
 
-	if (!r->neligible && u->unsupported[r->position] >= 0) {
-		return u->unsupported[r->position];
-	}
 	for (size_t i = 0; i < (r->neligible ? r->neligible : u->names.narms); i++) {
 		uint32_t arm = r->neligible ? r->eligible[i] : (uint32_t)i;
 
 		if (u->tried[r->position * u->names.narms + arm] == 0) {
 			sum += target_prob(u->o->target, r, arm);
 		}
-	}
-	if (!r->neligible) {
-		u->unsupported[r->position] = sum;
 	}
 	return sum;
 }
@@ -234,7 +248,12 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 	see(u, r, in);
 	interval_add(&u->s.sums, r->weight, in[0].w, r->reward);
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
-	u->s.unsupported += r->weight * unsupported(u, r);
+	if (r->neligible) {
+		u->s.unsupported += r->weight * unsupported(u, r);
+	} else {
+		u->everywhere[r->position] += r->weight;
+	}
+	u->tried[r->position * u->names.narms + r->arm] += !u->fitted;
 	for (size_t i = 0; i < u->n; i++) {
 		const struct estimator *e = &u->results[i].estimator;
 		struct est_term t;
@@ -257,6 +276,12 @@ static void summarise(struct run *u)
 	u->s.max_weight = q->w_max;
 	u->s.ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0;
 	u->s.reward_ess = q->wwrr.hi > 0 ? u->wr_abs * u->wr_abs / q->wwrr.hi : 0;
+	for (size_t k = 0; k < u->names.npositions; k++) {
+		const struct round any = {.position = (uint32_t)k};
+
+		u->s.unsupported +=
+		    u->everywhere[k] > 0 ? u->everywhere[k] * unsupported(u, &any) : 0;
+	}
 	u->s.unsupported /= q->n;
 }
 
@@ -276,7 +301,7 @@ static int accumulate(struct run *u, struct errinfo *err)
 		add_round(u, &r, at++);
 	}
 	if (rc == 0 && at < u->s.used) {
-		rc = err_set(err, RC_IO, "changed", "", "the log changed while it was read");
+		rc = changed(err);
 	}
 	if (rc == 0) {
 		summarise(u);
@@ -372,7 +397,7 @@ static void release(struct run *u)
 	free(u->terms);
 	free(u->sums);
 	free(u->tried);
-	free(u->unsupported);
+	free(u->everywhere);
 	model_free(u->model);
 	model_free(u->mrdr);
 }

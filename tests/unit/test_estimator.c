@@ -211,6 +211,34 @@ START_TEST(what_makes_no_sense_is_refused)
 }
 END_TEST
 
+/* Each time it is read from the start it has one more arm. */
+static int growing_rewind(void *arg, struct errinfo *err)
+{
+	struct rig_log *l = arg;
+
+	l->rounds[0].arm = l->n++ == 2 ? 0 : 7;
+	return rig_rewind(arg, err);
+}
+
+START_TEST(a_log_that_changes_meanwhile_is_refused)
+{
+	struct round rounds[] = {ROUND(0, 0.5, 1), ROUND(1, 0.5, 0), ROUND(1, 0.5, 0),
+	    ROUND(1, 0.5, 0), ROUND(1, 0.5, 0), ROUND(1, 0.5, 0)};
+	struct rig_log log = {.rounds = rounds, .n = 2, .narms = 2, .npositions = 1};
+	struct ope_log l = rig_of(&log);
+	struct ope_options o = plain;
+	struct ope_summary s;
+	struct ope_result r;
+	struct estimator e;
+
+	l.rewind = growing_rewind;
+	ck_assert_int_eq(estimator_parse("dr", &e, NULL), 0);
+	ck_assert_int_eq(target_parse("uniform", &o.target, NULL), 0);
+	ck_assert_int_eq(ope_run(&l, &o, &e, 1, &s, &r, NULL), RC_IO);
+	target_free(o.target);
+}
+END_TEST
+
 START_TEST(slope_stops_where_bias_shows)
 {
 	static const double se[] = {1, 0.5, 0.1, 0.01};
@@ -257,5 +285,5 @@ END_TEST
 RUN("estimator", each_estimator_is_its_formula, limits_of_a_threshold_are_the_other_estimators,
     cross_fitting_learns_from_the_other_folds, ridge_finds_a_line,
     dropped_rounds_count_for_those_that_are_left, ineligible_arms_have_no_probability,
-    a_table_is_read_in_both_forms, what_makes_no_sense_is_refused, slope_stops_where_bias_shows,
-    a_verdict_has_its_reason)
+    a_table_is_read_in_both_forms, what_makes_no_sense_is_refused,
+    a_log_that_changes_meanwhile_is_refused, slope_stops_where_bias_shows, a_verdict_has_its_reason)
