@@ -83,7 +83,9 @@ const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips
     {"switch-dr", "", 5, HUGE_VAL, EST_MODEL, switch_dr},
     {"dros", "", 5, HUGE_VAL, EST_MODEL, dros}, {"sg-ips", "", 0.1, 1, 0, sg_ips},
     {"sg-dr", "", 0.1, 1, EST_MODEL, sg_dr},
-    {"mrdr", "clip=", HUGE_VAL, HUGE_VAL, EST_MODEL | EST_MRDR, dr}, {.name = NULL}};
+    {"mrdr", "clip=", HUGE_VAL, HUGE_VAL, EST_MODEL | EST_MRDR, dr},
+    /* Its terms are for the standard error, which that of snips bounds in large samples. */
+    {"cressie-read", NULL, HUGE_VAL, 0, EST_RATIO | EST_LIKELIHOOD, snips}, {.name = NULL}};
 
 static int parse_param(const char *text, struct estimator *e, struct errinfo *err)
 {

@@ -22,7 +22,7 @@ struct est_term {
 	double weight, base, num, den;
 };
 
-enum { EST_MODEL = 1, EST_RATIO = 2, EST_MRDR = 4, EST_MODEL_ALONE = 8 };
+enum { EST_MODEL = 1, EST_RATIO = 2, EST_MRDR = 4, EST_MODEL_ALONE = 8, EST_LIKELIHOOD = 16 };
 
 struct est_kind {
 	const char *name;

@@ -317,6 +317,9 @@ static int bound(struct run *u, size_t i, struct errinfo *err)
 	double n = (double)sum->n, half, width, lo = 0, hi = 0;
 
 	r->value = est_sum_value(sum);
+	if (r->estimator.kind->flags & EST_LIKELIHOOD) {
+		r->value = interval_cressie_read_point(&u->s.sums, 0, HUGE_VAL);
+	}
 	r->se = est_sum_se(sum);
 	switch (o->interval) {
 	case INTERVAL_BOOTSTRAP:
@@ -352,18 +355,22 @@ static int check(
 {
 	for (size_t i = 0; i < n; i++) {
 		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;
-		bool weighted = strcmp(est[i].kind->name, "ips") == 0 ||
-				strcmp(est[i].kind->name, "snips") == 0;
+		unsigned flags = est[i].kind->flags;
+		/* Weights and rewards as they are. */
+		bool weighted = !(flags & EST_MODEL) && est[i].param == HUGE_VAL && !est[i].slope;
 
-		if (o->interval == INTERVAL_BERNSTEIN &&
-		    est[i].kind->flags & (EST_RATIO | EST_MODEL_ALONE)) {
+		if (o->interval == INTERVAL_BOOTSTRAP && flags & EST_LIKELIHOOD) {
+			return err_set(err, RC_INVALID, "interval", "",
+			    "%s cannot be resampled: try --interval cressie-read", est[i].text);
+		}
+		if (o->interval == INTERVAL_BERNSTEIN && flags & (EST_RATIO | EST_MODEL_ALONE)) {
 			return err_set(err, RC_INVALID, "interval", "",
 			    "bernstein bounds plain means: it does not go with %s", est[i].text);
 		}
-		if (own && (!weighted || est[i].param < HUGE_VAL || est[i].slope)) {
+		if (own && !weighted) {
 			return err_set(err, RC_INVALID, "interval", "",
-			    "%s is made of weights and rewards: it goes with ips and snips, "
-			    "unclipped, not with %s",
+			    "%s is made of weights and rewards: it goes with ips, snips and "
+			    "cressie-read, unclipped, not with %s",
 			    interval_names[o->interval], est[i].text);
 		}
 	}

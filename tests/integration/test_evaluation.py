@@ -114,8 +114,9 @@ class Evaluation(unittest.TestCase):
         log = os.path.join(DATA, which, "men.csv")
         for ours, theirs in (("normal", "gaussian"), ("clopper-pearson", "clopper_pearson"),
                              ("cressie-read", "cressieread"), ("sequence", "cs")):
-            r = json.loads(replay(log, "-t", target, "--estimator", "ips", "--interval", ours,
-                                  "--json"))["results"][0]
+            r, point = json.loads(replay(log, "-t", target, "--estimator", "ips,cressie-read",
+                                         "--interval", ours, "--json"))["results"]
+            self.assertAlmostEqual(point["value"], want["point"]["cressieread"], delta=1e-9)
             for key, bound in zip(("lo", "hi"), want["interval95"][theirs]):
                 self.assertAlmostEqual(r[key] / bound, 1, 6, (which, ours, key))
 
