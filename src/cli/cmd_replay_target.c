@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bandit replay --target: what a target that does not learn would have earned on a log. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,20 @@ static void on_refused(void *arg, const struct errinfo *why)
 	}
 }
 
+/* A bound of one round is infinite: null. */
+static json_t *number(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
 static json_t *result_json(
     const struct args *a, const struct ope_result *r, const struct ope_summary *s)
 {
-	json_t *j = json_pack("{ss ss sf sf sf sf ss sf sf sf sf ss ss}", "policy", a->target,
-	    "estimator", r->estimator.text, "value", r->value, "se", r->se, "lo", r->lo, "hi",
-	    r->hi, "interval", interval_names[a->o.interval], "ess", s->ess, "max_weight",
-	    s->max_weight, "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
-	    ope_verdicts[r->verdict], "why", r->why);
+	json_t *j = json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", a->target,
+	    "estimator", r->estimator.text, "value", number(r->value), "se", number(r->se), "lo",
+	    number(r->lo), "hi", number(r->hi), "interval", interval_names[a->o.interval], "ess",
+	    s->ess, "max_weight", s->max_weight, "mean_weight", s->mean_weight, "unsupported",
+	    s->unsupported, "verdict", ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
 		json_object_set_new(j, "threshold", json_real(r->estimator.param));

@@ -69,6 +69,14 @@ class Evaluation(unittest.TestCase):
         self.assertIn('"refused":1', text)
         self.assertIn("log.csv:3: propensity", text)
 
+    def test_one_round_is_not_enough_and_breaks_nothing(self):
+        self.write([(1, 1, 1, 0.5)])
+        for interval in ("normal", "bootstrap", "bernstein", "clopper-pearson", "cressie-read",
+                         "sequence"):
+            r = json.loads(replay(self.log, "-t", "uniform", "--estimator", "ips", "--interval",
+                                  interval, "--json"))["results"][0]
+            self.assertEqual((r["value"], r["verdict"]), (2, "unusable"))
+
     def test_mistakes_are_told(self):
         self.write([(1, 1, 1, 0.5)])
         for wrong in (["-t", "never"], ["-t", "uniform", "--estimator", "best"],
