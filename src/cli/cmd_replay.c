@@ -18,6 +18,7 @@
 
 const char replay_usage[] =
     "usage: bandit replay LOG --policy P [--policy P2 ...] [OPTIONS]\n"
+    "       bandit replay LOG --target T [--estimator E,E...] [OPTIONS]\n"
     "\n"
     "LOG is a file, plain or compressed, - for standard input, or a state directory.\n"
     "What a learning policy would have earned on a recorded log, by rejection: it decides in "
@@ -29,7 +30,23 @@ const char replay_usage[] =
     "  -n, --rounds N   the first N rounds alone\n"
     "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
     "      --strict     exit status 1 when lines were refused\n"
-    "      --json       one JSON document\n";
+    "      --json       one JSON document\n"
+    "\n"
+    "With --target: what a target that does not learn would have earned, and how far to trust "
+    "that.\n"
+    "\n"
+    "  -t, --target T        uniform, always:ARM, or @FILE.csv: arm,position,probability\n"
+    "      --estimator E     ips snips dm dr sndr mrdr, each or :clip=5; switch-dr:5 dros:5\n"
+    "                        sg-ips:0.1 sg-dr:0.1 cressie-read; :slope chooses the number\n"
+    "                        "
+    "(ips,snips,dm,dr)\n"
+    "      --reward-model M  mean:10 or ridge:1 (mean:10)\n"
+    "      --folds N         of its cross-fitting, 1 for none (5)\n"
+    "      --interval I      normal, bootstrap, bernstein, clopper-pearson, cressie-read,\n"
+    "                        sequence (normal)\n"
+    "      --bootstrap N     the bootstrap, of N resamples (10000)\n"
+    "      --alpha A         1 less what the intervals cover (0.05)\n"
+    "      --threads N       of the bootstrap; no digit depends on it (2)\n";
 
 struct args {
 	const char *path, *format;
@@ -260,6 +277,16 @@ static int read_option(int c, struct arena *mem, struct args *a)
 	}
 }
 
+static bool has_target(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--target", 8) == 0 || strncmp(argv[i], "-t", 2) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int cmd_replay(int argc, char **argv)
 {
 	struct args a = {.seed = 1};
@@ -269,6 +296,9 @@ int cmd_replay(int argc, char **argv)
 	struct arena mem;
 	int c, status = -1;
 
+	if (has_target(argc, argv)) {
+		return cmd_replay_target(argc, argv);
+	}
 	arena_init(&mem, MEM_MAX);
 	while (status < 0 && (c = getopt_long(argc, argv, "p:s:n:h", options, NULL)) != -1) {
 		status = read_option(c, &mem, &a);

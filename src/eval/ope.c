@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/ope.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/bootstrap.h"
+
+#define GRID_MAX 16
+#define SLOPE_DELTA 0.05
+
+struct run {
+	const struct ope_log *log;
+	const struct ope_options *o;
+	struct ope_summary s;
+	struct target_names names;
+	struct model *model, *mrdr; /* NULL where none is asked for */
+	uint64_t *tried;            /* position * narms + arm: rounds */
+	double *everywhere;         /* by position: rounds where all arms are eligible */
+	bool listed, fitted;        /* some rounds list their arms; tried is complete */
+	size_t dim;
+	struct ope_result *results;
+	struct est_sum *sums;
+	struct est_term **terms;
+	size_t n;
+	double wr_abs;
+};
+
+static int no_memory(struct errinfo *err)
+{
+	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+/* A file may grow between the passes. */
+static bool is_known(const struct run *u, const struct round *r)
+{
+	bool ok = r->arm < u->names.narms && r->position < u->names.npositions;
+
+	for (size_t i = 0; i < r->neligible; i++) {
+		ok = ok && r->eligible[i] < u->names.narms;
+	}
+	return ok;
+}
+
+static int changed(struct errinfo *err)
+{
+	return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
+}
+
+/* The next round that has a reward: 1, 0 the end. Counts in the first pass alone. */
+static int next_round(struct run *u, bool first, struct round *ret, struct errinfo *err)
+{
+	for (;;) {
+		struct errinfo why = {.rc = 0};
+		int rc = u->log->next(u->log->arg, ret, &why);
+
+		if (rc == RC_INVALID) {
+			u->s.refused += first;
+			u->s.rounds += first;
+			if (first && u->log->refused) {
+				u->log->refused(u->log->refused_arg, &why);
+			}
+			continue;
+		}
+		if (rc < 0) {
+			return err_set(err, rc, why.code, why.pointer, "%s", why.text);
+		}
+		if (rc == 1 && !first && !is_known(u, ret)) {
+			return changed(err);
+		}
+		u->s.rounds += rc && first;
+		if (rc == 0 || ret->has_reward) {
+			return rc;
+		}
+		u->s.no_reward += first;
+	}
+}
+
+static int scan(struct run *u, struct errinfo *err)
+{
+	double weight = 0;
+	struct round r;
+	int rc = u->log->rewind(u->log->arg, err);
+
+	rc = rc ? rc : 1;
+	while (rc == 1 && (rc = next_round(u, true, &r, err)) == 1) {
+		u->s.reward_lo = r.reward < u->s.reward_lo ? r.reward : u->s.reward_lo;
+		u->s.reward_hi = r.reward > u->s.reward_hi ? r.reward : u->s.reward_hi;
+		u->s.reward_sum += r.reward;
+		u->s.logging_mean += r.reward * r.weight;
+		weight += r.weight;
+		u->dim = r.dim > u->dim ? r.dim : u->dim;
+		u->listed = u->listed || r.neligible;
+		u->s.used++;
+	}
+	if (rc == 0 && u->s.used == 0) {
+		rc = err_set(err, RC_INVALID, "empty_log", "", "there is not one round to use");
+	}
+	u->s.logging_mean /= weight > 0 ? weight : 1;
+	if (u->s.reward_lo < 0 || u->s.reward_hi > 1) {
+		return rc;
+	}
+	u->s.reward_lo = 0;
+	u->s.reward_hi = 1;
+	return rc;
+}
+
+static double weight_of(const struct run *u, const struct round *r)
+{
+	return target_prob(u->o->target, r, r->arm) / r->propensity;
+}
+
+/* Farajtabar, Chow, Ghavamzadeh 2018: what makes the variance of DR least. */
+static double mrdr_weight(const struct run *u, const struct round *r)
+{
+	double p = r->propensity;
+
+	return target_prob(u->o->target, r, r->arm) * (1 - p) / (p * p);
+}
+
+static int prepare(struct run *u, const struct estimator *est, struct errinfo *err)
+{
+	size_t cells, k;
+	int rc;
+
+	u->log->names(u->log->arg, &u->names);
+	k = u->names.npositions;
+	cells = u->names.narms * k;
+	u->tried = calloc(cells + 1, sizeof(*u->tried));
+	u->everywhere = calloc(k + 1, sizeof(*u->everywhere));
+	if (!u->tried || !u->everywhere) {
+		return no_memory(err);
+	}
+	rc = target_bind(u->o->target, &u->names, err);
+	for (size_t i = 0; rc == 0 && i < u->n; i++) {
+		unsigned flags = est[i].kind->flags;
+		struct model **m = flags & EST_MRDR ? &u->mrdr : &u->model;
+
+		if (flags & EST_MODEL && !*m) {
+			rc = model_new(
+			    &u->o->model, u->names.narms, u->names.npositions, u->dim, m, err);
+		}
+	}
+	return rc;
+}
+
+/* Learns the models, and what was tried where; spares a pass where neither is needed before the
+ * last one. */
+static int fit(struct run *u, struct errinfo *err)
+{
+	struct round r;
+	int rc = u->model || u->mrdr || u->listed ? u->log->rewind(u->log->arg, err) : 0;
+
+	u->fitted = u->model || u->mrdr || u->listed;
+	rc = rc ? rc : u->fitted;
+	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+		u->tried[r.position * u->names.narms + r.arm]++;
+		if (u->model) {
+			model_add(u->model, &r, r.weight);
+		}
+		if (u->mrdr) {
+			model_add(u->mrdr, &r, r.weight * mrdr_weight(u, &r));
+		}
+	}
+	rc = rc == 0 && u->model ? model_fit(u->model, err) : rc;
+	return rc == 0 && u->mrdr ? model_fit(u->mrdr, err) : rc;
+}
+
+static double unsupported(const struct run *u, const struct round *r)
+{
+	double sum = target_missing(u->o->target, r->position);
+
+	for (size_t i = 0; i < (r->neligible ? r->neligible : u->names.narms); i++) {
+		uint32_t arm = r->neligible ? r->eligible[i] : (uint32_t)i;
+
+		if (u->tried[r->position * u->names.narms + arm] == 0) {
+			sum += target_prob(u->o->target, r, arm);
+		}
+	}
+	return sum;
+}
+
+static void expect(
+    struct run *u, const struct model *m, const struct round *r, struct est_round *ret)
+{
+	ret->q = model_value(m, r, r->arm);
+	ret->q_target = 0;
+	for (size_t i = 0; i < (r->neligible ? r->neligible : u->names.narms); i++) {
+		uint32_t arm = r->neligible ? r->eligible[i] : (uint32_t)i;
+		double p = target_prob(u->o->target, r, arm);
+
+		ret->q_target += p > 0 ? p * model_value(m, r, arm) : 0;
+	}
+}
+
+/* What the estimators see of a round, in [0] with the plain model, in [1] with that of MRDR. */
+static void see(struct run *u, const struct round *r, struct est_round ret[2])
+{
+	ret[0] = (struct est_round){.weight = r->weight, .w = weight_of(u, r), .r = r->reward};
+	ret[1] = ret[0];
+	if (u->model) {
+		expect(u, u->model, r, &ret[0]);
+	}
+	if (u->mrdr) {
+		expect(u, u->mrdr, r, &ret[1]);
+	}
+}
+
+static int choose_one(struct run *u, struct estimator *e, struct errinfo *err)
+{
+	struct est_sum sum[GRID_MAX] = {{.n = 0}};
+	double value[GRID_MAX], se[GRID_MAX];
+	const double *grid;
+	size_t n, best;
+	struct round r;
+	int rc = u->log->rewind(u->log->arg, err);
+
+	grid = est_slope_grid(e->kind, &n);
+	rc = rc ? rc : 1;
+	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+		struct est_round in[2];
+
+		see(u, &r, in);
+		for (size_t i = 0; i < n; i++) {
+			struct est_term t;
+
+			e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], grid[i], &t);
+			est_sum_add(&sum[i], &t);
+		}
+	}
+	if (rc) {
+		return rc;
+	}
+	for (size_t i = 0; i < n; i++) {
+		value[i] = est_sum_value(&sum[i]);
+		se[i] = est_sum_se(&sum[i]);
+	}
+	best = est_slope(value, se, n, SLOPE_DELTA);
+	e->param = grid[best];
+	return 0;
+}
+
+static void add_round(struct run *u, const struct round *r, size_t at)
+{
+	struct est_round in[2];
+
+	see(u, r, in);
+	interval_add(&u->s.sums, r->weight, in[0].w, r->reward);
+	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
+	if (r->neligible) {
+		u->s.unsupported += r->weight * unsupported(u, r);
+	} else {
+		u->everywhere[r->position] += r->weight;
+	}
+	u->tried[r->position * u->names.narms + r->arm] += !u->fitted;
+	for (size_t i = 0; i < u->n; i++) {
+		const struct estimator *e = &u->results[i].estimator;
+		struct est_term t;
+
+		e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], e->param, &t);
+		est_sum_add(&u->sums[i], &t);
+		if (u->terms) {
+			u->terms[i][at] = t;
+		}
+	}
+}
+
+static void summarise(struct run *u)
+{
+	const struct interval_sum *q = &u->s.sums;
+	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
+
+	u->s.mean_weight = q->w.hi / q->n;
+	u->s.mean_weight_se = v > 0 ? sqrt(v / q->n) : 0;
+	u->s.max_weight = q->w_max;
+	u->s.ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0;
+	u->s.reward_ess = q->wwrr.hi > 0 ? u->wr_abs * u->wr_abs / q->wwrr.hi : 0;
+	for (size_t k = 0; k < u->names.npositions; k++) {
+		const struct round any = {.position = (uint32_t)k};
+
+		u->s.unsupported +=
+		    u->everywhere[k] > 0 ? u->everywhere[k] * unsupported(u, &any) : 0;
+	}
+	u->s.unsupported /= q->n;
+}
+
+static int accumulate(struct run *u, struct errinfo *err)
+{
+	struct round r;
+	size_t at = 0;
+	int rc = u->log->rewind(u->log->arg, err);
+
+	u->s.sums = (struct interval_sum){.lo = u->s.reward_lo, .hi = u->s.reward_hi};
+	rc = rc ? rc : 1;
+	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+		if (at == u->s.used) {
+			return err_set(
+			    err, RC_IO, "changed", "", "the log changed while it was read");
+		}
+		add_round(u, &r, at++);
+	}
+	if (rc == 0 && at < u->s.used) {
+		rc = changed(err);
+	}
+	if (rc == 0) {
+		summarise(u);
+	}
+	return rc;
+}
+
+static int bound(struct run *u, size_t i, struct errinfo *err)
+{
+	const struct ope_options *o = u->o;
+	const struct est_sum *sum = &u->sums[i];
+	struct ope_result *r = &u->results[i];
+	double n = (double)sum->n, half, width, lo = 0, hi = 0;
+
+	r->value = est_sum_value(sum);
+	if (r->estimator.kind->flags & EST_LIKELIHOOD) {
+		r->value = interval_cressie_read_point(&u->s.sums, 0, HUGE_VAL);
+	}
+	r->se = est_sum_se(sum);
+	switch (o->interval) {
+	case INTERVAL_BOOTSTRAP:
+		return bootstrap_interval(u->terms[i], u->s.used, o->resamples, o->seed, o->threads,
+		    o->alpha, &r->lo, &r->hi, err);
+	case INTERVAL_BERNSTEIN:
+		/* One round may weigh as much as the heaviest did. */
+		width = (r->estimator.kind->flags & EST_MODEL ? 1 : 0) + u->s.max_weight;
+		width *= u->s.reward_hi - u->s.reward_lo;
+		half = interval_bernstein(r->se * r->se * n, width, n, o->alpha / 2);
+		lo = r->value - half;
+		hi = r->value + half;
+		break;
+	case INTERVAL_CLOPPER_PEARSON:
+		interval_clopper_pearson(&u->s.sums, o->alpha, &lo, &hi);
+		break;
+	case INTERVAL_CRESSIE_READ:
+		interval_cressie_read(&u->s.sums, 0, HUGE_VAL, o->alpha, &lo, &hi);
+		break;
+	case INTERVAL_SEQUENCE:
+		interval_sequence(&u->s.sums, o->alpha, &lo, &hi);
+		break;
+	default:
+		interval_normal(r->value, r->se, o->alpha, &lo, &hi);
+	}
+	r->lo = lo;
+	r->hi = hi;
+	return 0;
+}
+
+static int check(
+    const struct ope_options *o, const struct estimator *est, size_t n, struct errinfo *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;
+		unsigned flags = est[i].kind->flags;
+		/* Weights and rewards as they are. */
+		bool weighted = !(flags & EST_MODEL) && est[i].param == HUGE_VAL && !est[i].slope;
+
+		if (o->interval == INTERVAL_BOOTSTRAP && flags & EST_LIKELIHOOD) {
+			return err_set(err, RC_INVALID, "interval", "",
+			    "%s cannot be resampled: try --interval cressie-read", est[i].text);
+		}
+		if (o->interval == INTERVAL_BERNSTEIN && flags & (EST_RATIO | EST_MODEL_ALONE)) {
+			return err_set(err, RC_INVALID, "interval", "",
+			    "bernstein bounds plain means: it does not go with %s", est[i].text);
+		}
+		if (own && !weighted) {
+			return err_set(err, RC_INVALID, "interval", "",
+			    "%s is made of weights and rewards: it goes with ips, snips and "
+			    "cressie-read, unclipped, not with %s",
+			    interval_names[o->interval], est[i].text);
+		}
+	}
+	return 0;
+}
+
+static int make_sums(struct run *u, struct errinfo *err)
+{
+	u->sums = calloc(u->n + 1, sizeof(*u->sums));
+	if (!u->sums) {
+		return no_memory(err);
+	}
+	if (u->o->interval != INTERVAL_BOOTSTRAP) {
+		return 0;
+	}
+	u->terms = calloc(u->n + 1, sizeof(*u->terms));
+	for (size_t i = 0; u->terms && i < u->n; i++) {
+		u->terms[i] = calloc(u->s.used, sizeof(**u->terms));
+		if (!u->terms[i]) {
+			return no_memory(err);
+		}
+	}
+	return u->terms ? 0 : no_memory(err);
+}
+
+static void release(struct run *u)
+{
+	for (size_t i = 0; u->terms && i < u->n; i++) {
+		free(u->terms[i]);
+	}
+	free(u->terms);
+	free(u->sums);
+	free(u->tried);
+	free(u->everywhere);
+	model_free(u->model);
+	model_free(u->mrdr);
+}
+
+int ope_run(const struct ope_log *log, const struct ope_options *o, const struct estimator *est,
+    size_t n, struct ope_summary *ret, struct ope_result *ret_results, struct errinfo *err)
+{
+	struct run u = {.log = log, .o = o, .results = ret_results, .n = n};
+	int rc = check(o, est, n, err);
+
+	rc = rc ? rc : scan(&u, err);
+	rc = rc ? rc : prepare(&u, est, err);
+	rc = rc ? rc : fit(&u, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		ret_results[i] = (struct ope_result){.estimator = est[i]};
+		rc = est[i].slope ? choose_one(&u, &ret_results[i].estimator, err) : 0;
+	}
+	rc = rc ? rc : make_sums(&u, err);
+	rc = rc ? rc : accumulate(&u, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = bound(&u, i, err);
+		ope_judge(&u.s, &ret_results[i]);
+	}
+	if (rc == 0) {
+		*ret = u.s;
+	}
+	release(&u);
+	return rc;
+}

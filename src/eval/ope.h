@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Off-policy evaluation: what a fixed target would have earned on a log, by several estimators at
+ * once, and whether to believe it. The log is read twice or more and never held, but for the terms
+ * of a bootstrap. */
+#ifndef EVAL_OPE_H
+#define EVAL_OPE_H
+
+#include "eval/estimator.h"
+#include "eval/interval.h"
+#include "eval/log_read.h"
+#include "eval/model.h"
+#include "eval/target.h"
+
+/* A log that can be read again. names() is complete when the end was reached once. */
+struct ope_log {
+	void *arg;
+	int (*rewind)(void *arg, struct errinfo *err);
+	/* As log readers: 1 a round, 0 the end, RC_INVALID refused (zero err, go on), others
+	 * stop. */
+	int (*next)(void *arg, struct round *ret, struct errinfo *err);
+	void (*names)(void *arg, struct target_names *ret);
+	/* May be NULL: hears of refused lines, in the first pass alone. */
+	void (*refused)(void *refused_arg, const struct errinfo *why);
+	void *refused_arg;
+};
+
+struct ope_options {
+	struct target *target;
+	struct model_spec model;
+	enum interval_kind interval;
+	uint32_t resamples, threads;
+	uint64_t seed;
+	double alpha;
+};
+
+struct ope_summary {
+	uint64_t rounds, refused, no_reward, used;
+	double reward_sum, logging_mean, reward_lo,
+	    reward_hi; /* lo, hi: at least [0, 1] if inside */
+	double ess, max_weight, mean_weight, mean_weight_se;
+	double reward_ess;  /* rounds that carry the weighted reward */
+	double unsupported; /* the target's probability of arms never logged there */
+	struct interval_sum sums;
+};
+
+enum ope_verdict { OPE_RELIABLE, OPE_WEAK, OPE_UNUSABLE };
+extern const char *const ope_verdicts[];
+
+struct ope_result {
+	struct estimator estimator; /* with the threshold that was chosen */
+	double value, se, lo, hi;
+	enum ope_verdict verdict;
+	char why[200];
+};
+
+/* Thresholds of the verdict; doc/evaluation.md has the reasons. */
+#define OPE_ESS_UNUSABLE 50
+#define OPE_ESS_WEAK 1000
+#define OPE_UNSUPPORTED_UNUSABLE 0.10
+#define OPE_UNSUPPORTED_WEAK 0.01
+#define OPE_MEAN_WEIGHT_UNUSABLE 5 /* standard errors from 1 */
+#define OPE_MEAN_WEIGHT_WEAK 3
+#define OPE_REWARD_ESS_WEAK 10
+
+/* RC_INVALID: an interval that does not go with an estimator, a target that does not fit, nothing
+ * to use. RC_NOT_FOUND, RC_LIMIT, RC_MEMORY, errors of the log. ret_results has n. */
+int ope_run(const struct ope_log *log, const struct ope_options *o, const struct estimator *est,
+    size_t n, struct ope_summary *ret, struct ope_result *ret_results, struct errinfo *err);
+
+void ope_judge(const struct ope_summary *s, struct ope_result *r);
+
+#endif

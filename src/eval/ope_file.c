@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/ope_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POSITIONS_MAX 1024
+
+struct ope_file {
+	char *path;
+	struct log_options o;
+	struct log_arms *arms;
+	struct log *log;
+	const char **names; /* of arms, made when they are asked for */
+	uint64_t positions[POSITIONS_MAX];
+	size_t npositions;
+	unsigned passes; /* begun by a rewind */
+};
+
+static int no_memory(struct errinfo *err)
+{
+	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+static void on_refused(void *arg, const struct errinfo *why)
+{
+	struct ope_file *f = arg;
+
+	if (f->passes <= 1 && f->o.refused) {
+		f->o.refused(f->o.arg, why);
+	}
+}
+
+static int open_log(struct ope_file *f, struct errinfo *err)
+{
+	struct log_options o = f->o;
+
+	o.refused = on_refused;
+	o.arg = f;
+	return log_open(f->path, &o, f->arms, &f->log, err);
+}
+
+int ope_file_open(
+    const char *path, const struct log_options *o, struct ope_file **ret, struct errinfo *err)
+{
+	struct ope_file *f;
+	int rc;
+
+	if (strcmp(path, "-") == 0) {
+		return err_set(err, RC_INVALID, "read_once", path,
+		    "an evaluation reads the log more than once: give a file");
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		return no_memory(err);
+	}
+	f->o = *o;
+	f->path = strdup(path);
+	rc = f->path && log_arms_new(&f->arms) == 0 ? open_log(f, err) : no_memory(err);
+	if (rc) {
+		ope_file_close(f);
+		return rc;
+	}
+	*ret = f;
+	return 0;
+}
+
+void ope_file_close(struct ope_file *f)
+{
+	if (f) {
+		log_close(f->log);
+		log_arms_free(f->arms);
+		free(f->names);
+		free(f->path);
+		free(f);
+	}
+}
+
+/* Positions are told in the order they are met. */
+static int position_of(struct ope_file *f, uint64_t position, uint32_t *ret, struct errinfo *err)
+{
+	size_t i = 0;
+
+	while (i < f->npositions && f->positions[i] != position) {
+		i++;
+	}
+	if (i == POSITIONS_MAX) {
+		return err_set(err, RC_LIMIT, "too_many", "", "the log has more than %d positions",
+		    POSITIONS_MAX);
+	}
+	if (i == f->npositions) {
+		f->positions[f->npositions++] = position;
+	}
+	*ret = (uint32_t)i;
+	return 0;
+}
+
+static int next(void *arg, struct round *ret, struct errinfo *err)
+{
+	struct ope_file *f = arg;
+	struct round r;
+	int rc = log_next(f->log, &r, err);
+
+	if (rc != 1) {
+		return rc;
+	}
+	rc = position_of(f, r.position, &r.position, err);
+	if (rc) {
+		return rc;
+	}
+	*ret = r;
+	return 1;
+}
+
+static int rewind_log(void *arg, struct errinfo *err)
+{
+	struct ope_file *f = arg;
+
+	log_close(f->log);
+	f->log = NULL;
+	f->passes++;
+	return open_log(f, err);
+}
+
+static void names(void *arg, struct target_names *ret)
+{
+	struct ope_file *f = arg;
+	size_t n = log_arms_count(f->arms);
+	const char **grown = realloc(f->names, (n + 1) * sizeof(*grown));
+
+	f->names = grown ? grown : f->names;
+	n = grown ? n : 0; /* no arm is known then, and a target of arms is refused */
+	for (size_t i = 0; i < n; i++) {
+		grown[i] = log_arms_id(f->arms, (uint32_t)i);
+	}
+	*ret = (struct target_names){f->names, n, f->positions, f->npositions};
+}
+
+void ope_file_log(struct ope_file *f, struct ope_log *ret)
+{
+	*ret = (struct ope_log){.arg = f, .rewind = rewind_log, .next = next, .names = names};
+}
+
+const struct log_counts *ope_file_counts(const struct ope_file *f)
+{
+	return log_counts(f->log);
+}

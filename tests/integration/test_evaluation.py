@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""bandit replay --target: on logs made here, and on published figures where they are at hand.
+
+Needs build/bandit. BANDITD_DATA may name a folder with obd/expected_men.json and its logs."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+BANDIT = os.path.join(os.environ.get("BUILDDIR", "build"), "bandit")
+# The names of the published figures, and ours.
+NAMES = {"ipw": "ips", "ipw_clip5": "ips:clip=5", "snipw": "snips", "dm": "dm", "dr": "dr",
+         "dr_clip5": "dr:clip=5", "sndr": "sndr", "switch-dr_1": "switch-dr:1",
+         "switch-dr_5": "switch-dr:5", "dr-os_1": "dros:1", "dr-os_10": "dros:10",
+         "dr-os_500": "dros:500", "sg-ipw_0.1": "sg-ips:0.1", "sg-dr_0.1": "sg-dr:0.1"}
+DATA = os.path.join(os.environ.get("BANDITD_DATA", ""), "obd")
+
+
+def replay(*arguments, status=0):
+    done = subprocess.run([BANDIT, "replay", *arguments], capture_output=True, text=True,
+                          timeout=300, check=False)
+    if done.returncode != status:
+        raise AssertionError(f"{arguments}: {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr if status else done.stdout
+
+
+class Evaluation(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.log = os.path.join(folder.name, "log.csv")
+
+    def write(self, rows):
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write("item_id,position,click,propensity_score\n")
+            f.writelines(f"{a},{k},{r},{p}\n" for a, k, r, p in rows)
+
+    def test_a_log_of_a_uniform_policy_is_reliable_for_itself(self):
+        self.write([(i % 4, 1 + i % 3, int(i % 5 == 0), 0.25) for i in range(6000)])
+        got = json.loads(replay(self.log, "--target", "uniform", "--json"))
+        self.assertEqual((got["log"]["rounds"], got["log"]["reward_sum"]), (6000, 1200))
+        self.assertEqual([r["estimator"] for r in got["results"]], ["ips", "snips", "dm", "dr"])
+        for r in got["results"][:2]:
+            self.assertAlmostEqual(r["value"], 0.2, 12)
+            self.assertEqual((r["ess"], r["unsupported"], r["verdict"]), (6000, 0, "reliable"))
+            self.assertLess(r["lo"], 0.2)
+            self.assertGreater(r["hi"], 0.2)
+
+    def test_bad_overlap_is_unusable(self):
+        self.write([("rare", 1, 1, 0.0001)] * 2 + [("usual", 1, 0, 0.9999)] * 5000)
+        for r in json.loads(replay(self.log, "--target", "always:rare", "--json"))["results"]:
+            self.assertEqual(r["verdict"], "unusable")
+            self.assertIn("2.0 rounds", r["why"])
+
+    def test_the_same_seed_gives_the_same_bytes_with_any_number_of_threads(self):
+        self.write([(i % 4, 1, int(i * i % 7 == 1), 0.25) for i in range(999)])
+        command = (self.log, "-t", "always:2", "--estimator", "snips,sndr", "--bootstrap", "500",
+                   "--json")
+        one = replay(*command, "--threads", "1")
+        self.assertEqual(one, replay(*command, "--threads", "3"))
+        self.assertNotEqual(one, replay(*command, "--seed", "2"))
+
+    def test_refused_lines_are_counted(self):
+        self.write([(1, 1, 1, 0.5), (2, 1, 0, 0), (2, 1, 0, 0.5)])
+        text = replay(self.log, "-t", "uniform", "--json", "--strict", status=1)
+        self.assertIn('"refused":1', text)
+        self.assertIn("log.csv:3: propensity", text)
+
+    def test_one_round_is_not_enough_and_breaks_nothing(self):
+        self.write([(1, 1, 1, 0.5)])
+        for interval in ("normal", "bootstrap", "bernstein", "clopper-pearson", "cressie-read",
+                         "sequence"):
+            r = json.loads(replay(self.log, "-t", "uniform", "--estimator", "ips", "--interval",
+                                  interval, "--json"))["results"][0]
+            self.assertEqual((r["value"], r["verdict"]), (2, "unusable"))
+
+    def test_mistakes_are_told(self):
+        self.write([(1, 1, 1, 0.5)])
+        for wrong in (["-t", "never"], ["-t", "uniform", "--estimator", "best"],
+                      ["-t", "uniform", "--interval", "wide"], ["-t", "uniform", "--alpha", "2"],
+                      ["-t", "uniform", "--folds", "0"], ["-t", "uniform", "-t", "uniform"]):
+            replay(self.log, *wrong, status=2)
+        for wrong in (["-t", "always:7"], ["-t", "@/nowhere.csv"],
+                      ["-t", "uniform", "--interval", "sequence"]):
+            replay(self.log, *wrong, status=1)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "expected_men.json")),
+                         "BANDITD_DATA has no obd/expected_men.json")
+    def test_published_figures_come_out(self):
+        with open(os.path.join(DATA, "expected_men.json"), encoding="utf-8") as f:
+            published = json.load(f)
+        table = "@" + os.path.join(DATA, "eval_policy_bts_men.csv")
+        for which, target in (("random/men", table), ("bts/men", "uniform")):
+            self.compare(which, target, published[which])
+            self.compare_intervals(which, target, published[which]["vw_estimators"])
+
+    def compare(self, which, target, want):
+        log = os.path.join(DATA, which, "men.csv")
+        names = list(want["estimates"])
+        got = json.loads(replay(log, "-t", target, "--folds", "1", "--bootstrap", "10000", "--json",
+                                "--estimator", ",".join(NAMES[n] for n in names)))["results"]
+        for name, r in zip(names, got):
+            e = want["estimates"][name]
+            for key in ("ess", "max_weight", "mean_weight"):
+                self.assertAlmostEqual(r[key] / want[key], 1, 12, (which, key))
+            # One is published to seven decimals.
+            self.assertAlmostEqual(r["value"], e["value"], delta=5.1e-8 if "note" in e else 1e-9)
+            se = e.get("se_delta", e.get("se_clt"))
+            if se:
+                self.assertAlmostEqual(r["se"] / se, 1, 9, (which, name))
+            # Of the interval's width. The published ones do not resample the denominators.
+            if "boot_lo95" in e:
+                slack = 0.03 * (e["boot_hi95"] - e["boot_lo95"])
+                slack *= 2 if name in ("snipw", "sndr") else 1
+                for ours, theirs in (("lo", "boot_lo95"), ("hi", "boot_hi95")):
+                    self.assertAlmostEqual(r[ours], e[theirs], delta=slack, msg=(which, name))
+
+    def compare_intervals(self, which, target, want):
+        log = os.path.join(DATA, which, "men.csv")
+        for ours, theirs in (("normal", "gaussian"), ("clopper-pearson", "clopper_pearson"),
+                             ("cressie-read", "cressieread"), ("sequence", "cs")):
+            r, point = json.loads(replay(log, "-t", target, "--estimator", "ips,cressie-read",
+                                         "--interval", ours, "--json"))["results"]
+            self.assertAlmostEqual(point["value"], want["point"]["cressieread"], delta=1e-9)
+            for key, bound in zip(("lo", "hi"), want["interval95"][theirs]):
+                self.assertAlmostEqual(r[key] / bound, 1, 6, (which, ours, key))
+
+
+if __name__ == "__main__":
+    unittest.main()
