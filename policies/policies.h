@@ -17,6 +17,9 @@ extern const struct policy_ops ucb1_flad_ops;
 extern const struct policy_ops exp3_flad_ops;
 extern const struct policy_ops exp3_ops;
 extern const struct policy_ops exp3_ix_ops;
+extern const struct policy_ops tsallis_inf_ops;
+extern const struct policy_ops tsallis_bins_ops;
+extern const struct policy_ops cheb_cb_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

@@ -16,6 +16,9 @@ const struct policy_ops *const policy_table[] = {
     &exp3_flad_ops,
     &exp3_ops,
     &exp3_ix_ops,
+    &tsallis_inf_ops,
+    &tsallis_bins_ops,
+    &cheb_cb_ops,
     NULL,
 };
 
