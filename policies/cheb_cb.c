@@ -13,8 +13,8 @@
  * The factor t is that of the authors' code: the proof's gamma explores far longer. Their R is less
  * by the residual of the last fit, which changes nothing visible. y_s is as it was predicted, in
  * the scale of its time, and comes back in the memo. The loss is l = (hi - r) / (hi - lo) for a
- * reward in [lo, hi]; nothing depends on the unit. Select O(K m), update O(m^2), and O(K m^2)
- * when s changes. */
+ * reward in [lo, hi]; nothing depends on the unit. Select O(K m), update O(m^2) a sweep of at most
+ * 60, for all arms when s changes. The Gram matrix is kept as the sums it is made of. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,12 +45,13 @@ struct cheb {
 	uint64_t t, n;
 	double most, least;            /* of the losses; n > 0 */
 	double sum_yy, sum_yl, sum_ll; /* predictions in their scale, losses unscaled */
-	double *arm;                   /* [slot]: theta, g, lower triangle of G by rows */
+	double
+	    *arm; /* [slot]: theta, g, sums of T_0 .. T_(2m-2): T_i T_j is half T_(i+j) + T_|i-j| */
 };
 
 static size_t arm_size(size_t m)
 {
-	return 2 * m + m * (m + 1) / 2;
+	return 4 * m - 1;
 }
 
 static double *theta_of(const struct cheb *c, uint32_t slot)
@@ -58,14 +59,14 @@ static double *theta_of(const struct cheb *c, uint32_t slot)
 	return c->arm + slot * arm_size(c->m);
 }
 
-static void features(const struct cheb *c, const double *x, double f[FEATURES_MAX])
+static void features(const struct cheb *c, const double *x, uint32_t n, double *f)
 {
 	double lo = c->params->ctx_lo, z = x ? 2 * ((x[0] - lo) / (c->params->ctx_hi - lo)) - 1 : 0;
 
 	z = z > -1 ? z < 1 ? z : 1 : -1;
 	f[0] = 1;
 	f[1] = z;
-	for (uint32_t j = 2; j < c->m; j++) {
+	for (uint32_t j = 2; j < n; j++) {
 		f[j] = 2 * z * f[j - 1] - f[j - 2];
 	}
 }
@@ -120,7 +121,7 @@ static int cheb_pmf(const void *state, const struct ask *ask, struct rng *rng, d
 	size_t best = 0;
 
 	(void)rng;
-	features(c, ask->x, f);
+	features(c, ask->x, c->m, f);
 	for (size_t i = 0; i < ask->n; i++) {
 		ret_pmf[i] = predict(c, ask->slots[i], f);
 		best = ret_pmf[i] < ret_pmf[best] ? i : best;
@@ -139,35 +140,36 @@ static int cheb_pmf(const void *state, const struct ask *ask, struct rng *rng, d
 static void cheb_note(
     const void *state, const struct ask *ask, const double *pmf, size_t i, struct buf *memo)
 {
+	const struct cheb *c = state;
 	double f[FEATURES_MAX];
 
 	(void)pmf;
-	features(state, ask->x, f);
-	buf_put_f64(memo, predict(state, ask->slots[i], f));
+	features(c, ask->x, c->m, f);
+	buf_put_f64(memo, predict(c, ask->slots[i], f));
 }
 
 /* Coordinate descent within the box, from the last theta. */
 static void fit(struct cheb *c, uint32_t slot, double n, double s)
 {
 	double *theta = theta_of(c, slot);
-	const double *g = theta + c->m, *gram = g + c->m;
+	const double *g = theta + c->m, *sum = g + c->m;
 	double span = 2 * ((c->most - c->least) / s), moved = 1;
 
-	if (gram[0] == 0) {
+	if (sum[0] == 0) {
 		return; /* never played: it is thought to cost nothing */
 	}
 	for (int sweep = 0; sweep < SWEEPS_MAX && moved > SWEEP_ENOUGH; sweep++) {
 		moved = 0;
 		for (uint32_t j = 0; j < c->m; j++) {
 			double bound = j ? span / j : 1 / n, rest = g[j] / s, next;
-			const double *row = gram + j * (j + 1) / 2;
+			double square = (sum[0] + sum[2 * j]) / 2;
 
 			for (uint32_t k = 0; k < c->m; k++) {
 				rest -= k == j ? 0
-					       : (k < j ? row[k] : gram[k * (k + 1) / 2 + j]) *
+					       : (sum[j + k] + sum[k < j ? j - k : k - j]) / 2 *
 						     theta[k];
 			}
-			next = row[j] > 0 ? rest / row[j] : 0;
+			next = square > sum[0] * SWEEP_ENOUGH ? rest / square : 0;
 			next = next < bound ? next > -bound ? next : -bound : bound;
 			moved += fabs(next - theta[j]);
 			theta[j] = next;
@@ -183,14 +185,14 @@ static void cheb_pulled(void *state, const struct pull *p)
 
 static void learn(struct cheb *c, const struct outcome *o, double loss)
 {
-	double *g = theta_of(c, o->slot) + c->m, *gram = g + c->m, f[FEATURES_MAX];
+	double *g = theta_of(c, o->slot) + c->m, *sum = g + c->m, f[2 * FEATURES_MAX];
 
-	features(c, o->x, f);
+	features(c, o->x, 2 * c->m - 1, f);
 	for (uint32_t j = 0; j < c->m; j++) {
 		g[j] += f[j] * loss;
-		for (uint32_t k = 0; k <= j; k++) {
-			*gram++ += f[j] * f[k];
-		}
+	}
+	for (uint32_t j = 0; j < 2 * c->m - 1; j++) {
+		sum[j] += f[j];
 	}
 }
 
