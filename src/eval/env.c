@@ -9,6 +9,7 @@ const struct env_ops *const env_table[] = {
     &env_bernoulli_ops,
     &env_gaussian_ops,
     &env_drift_ops,
+    &env_sor_ops,
     NULL,
 };
 
