@@ -259,7 +259,7 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 	}
 	spec.arms = arms;
 	for (size_t i = 0; i < dim; i++) {
-		snprintf(ids[i], sizeof(ids[i]), "%zu", i);
+		snprintf(ids[i], sizeof(ids[i]), "%u", (unsigned)i);
 		features[i] = ids[i];
 	}
 	spec.features = features;
