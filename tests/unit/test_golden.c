@@ -31,10 +31,12 @@ static void commit(struct life *l, const struct event *ev)
 
 static void decide(struct life *l, size_t i)
 {
-	struct select_in in = {.want_pmf = i % 97 == 5};
+	double x = (double)(i % 11) / 11;
+	struct select_in in = {.want_pmf = i % 97 == 5, .dim = experiment_dim(l->e)};
 	struct buf *slot = &l->decided[i % DELAY];
 	struct event ev;
 
+	in.x = in.dim ? &x : NULL;
 	ck_assert_int_eq(experiment_select(l->e, &in, i * 1000, &l->mem, &ev, NULL), 0);
 	buf_reset(slot);
 	event_encode(&ev, slot);
@@ -107,8 +109,13 @@ static struct experiment *be_born(
 	    .seed = 20260101,
 	    .hi = 1,
 	    .settings = {.floor = arms > 100 ? 0.05 : 0, .label = ""}};
+	static const char *const features[] = {"x"};
 	struct experiment *e;
 
+	if (ops->flags & POLICY_CONTEXTUAL) {
+		spec.features = features;
+		spec.nfeatures = 1;
+	}
 	for (size_t i = 0; i < arms; i++) {
 		snprintf(ids[i], sizeof(ids[i]), "a%zu", i);
 		list[i] = (struct spec_arm){.id = ids[i], .label = ""};
