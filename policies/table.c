@@ -19,6 +19,9 @@ const struct policy_ops *const policy_table[] = {
     &groupwise_ops,
     &recovering_ops,
     &tallying_ops,
+    &tsallis_inf_ops,
+    &tsallis_bins_ops,
+    &cheb_cb_ops,
     NULL,
 };
 

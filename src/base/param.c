@@ -182,6 +182,10 @@ int param_set_text(const struct param_desc *d, void *base, const char *text, con
 	case PARAM_F64:
 		break;
 	}
+	if (d->type == PARAM_F64 && d->choices && strcmp(d->choices[0], text) == 0) {
+		store(d, base, (double)NAN);
+		return 0;
+	}
 	v = strtod(text, &end);
 	unit = d->type == PARAM_INT ? unit_of(end) : *end ? 0 : 1;
 	if (end == text || unit == 0) {
@@ -232,7 +236,7 @@ const char *param_format(const struct param_desc *d, const void *base, char scra
 		break;
 	}
 	if (isnan(v)) {
-		return "";
+		return d->choices ? d->choices[0] : "";
 	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(scratch, PARAM_TEXT_MAX, "%.*g", digits, v);

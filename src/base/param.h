@@ -33,8 +33,10 @@ struct param_desc {
 	size_t offset;
 	double min, max, dflt;
 	unsigned flags;
-	const char *const *choices; /* ends with NULL; PARAM_CHOICE only */
-	const char *text;           /* one sentence; PARAM_TEXT: its default follows in dflt_text */
+	/* Ends with NULL; of PARAM_CHOICE. PARAM_F64, optional: the one word that may stand for a
+	 * number, stored as NaN; with PARAM_UNSET it is the default. */
+	const char *const *choices;
+	const char *text; /* one sentence; PARAM_TEXT: its default follows in dflt_text */
 	const char *dflt_text;
 };
 

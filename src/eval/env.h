@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "core/spec.h"
 
 #define ENV_ARMS_MAX 65536
 
@@ -25,6 +26,7 @@ struct env_ask {
 
 struct env_ops {
 	const char *name, *summary;
+	enum goal goal; /* of minimise: rewards and means are costs */
 	/* Reads spec, also from several threads at once. RC_INVALID with the pointer, RC_MEMORY. */
 	int (*create)(const json_t *spec, void **ret_env, struct errinfo *err);
 	void (*destroy)(void *env); /* NULL is fine */
@@ -33,6 +35,7 @@ struct env_ops {
 	/* Play t (1, 2, ...) of this arm: the reward, and in *ret_mean what was to be expected of
 	 * it. Takes equally many draws from rng whatever the arm, so that policies meet the same
 	 * luck. */
+	size_t (*dim)(const void *env); /* optional: entries of x, 0 without it */
 	/* Optional: comes before the play t. */
 	void (*ask)(void *env, uint64_t t, struct rng *rng, struct env_ask *ret);
 	double (*step)(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean);
@@ -50,7 +53,7 @@ struct env_ops {
 };
 
 extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_groups_ops,
-    env_recovering_ops, env_tallying_ops;
+    env_recovering_ops, env_sor_ops, env_tallying_ops;
 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];

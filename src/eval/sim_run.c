@@ -195,6 +195,14 @@ static int settle(struct run *r, const struct due *due, uint64_t t, struct errin
 	return rc ? rc : apply(r, &ev);
 }
 
+/* Positive when worse than the optimum, whether rewards are sought or costs avoided. */
+static double regret_at(const struct run *r, uint64_t t)
+{
+	double more = r->env_ops->optimum(r->env, t) - num_sum_value(&r->expected);
+
+	return r->env_ops->goal == GOAL_MINIMISE ? -more : more;
+}
+
 static int play_all(struct run *r, bool (*progress)(void *arg, uint64_t plays), void *arg,
     struct sim_one *ret, struct errinfo *err)
 {
@@ -212,8 +220,7 @@ static int play_all(struct run *r, bool (*progress)(void *arg, uint64_t plays), 
 			return rc;
 		}
 		if (point < o->curve && t == sim_curve_at(o, point)) {
-			ret->curve[point++] =
-			    r->env_ops->optimum(r->env, t) - num_sum_value(&r->expected);
+			ret->curve[point++] = regret_at(r, t);
 		}
 		if (t - told == PROGRESS_EVERY || t == o->horizon) {
 			if (!progress(arg, t - told)) {
@@ -222,7 +229,7 @@ static int play_all(struct run *r, bool (*progress)(void *arg, uint64_t plays), 
 			told = t;
 		}
 	}
-	ret->regret = r->env_ops->optimum(r->env, o->horizon) - num_sum_value(&r->expected);
+	ret->regret = regret_at(r, o->horizon);
 	ret->reward = num_sum_value(&r->drawn) / (double)o->horizon;
 	for (size_t i = 0; r->env_ops->ngroups && i < r->env_ops->ngroups(r->env); i++) {
 		const char *name;
@@ -244,12 +251,15 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 	    .narms = n,
 	    .slots = r->slots,
 	    .seed = r->seed,
+	    .goal = r->env_ops->goal,
 	    .settings = {.label = ""},
 	};
 	struct spec_arm *arms = arena_array(&r->mem, n, sizeof(*arms));
-	char(*ids)[12] = arena_array(&r->mem, n, sizeof(*ids));
+	size_t dim = r->env_ops->dim ? r->env_ops->dim(r->env) : 0;
+	char(*ids)[12] = arena_array(&r->mem, n > dim ? n : dim, sizeof(*ids));
+	const char **features = arena_array(&r->mem, dim, sizeof(*features));
 
-	if (!arms || !ids) {
+	if (!arms || !ids || !features) {
 		return RC_MEMORY;
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -257,6 +267,12 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 		arms[i] = (struct spec_arm){.id = ids[i], .label = ""};
 	}
 	spec.arms = arms;
+	for (size_t i = 0; i < dim; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "%u", (unsigned)i);
+		features[i] = ids[i];
+	}
+	spec.features = features;
+	spec.nfeatures = dim;
 	r->env_ops->range(r->env, &spec.lo, &spec.hi);
 	if (r->opts->loss > 0) {
 		spec.settings.window_us = (uint64_t)r->opts->delay * STEP_US + EXPIRY_US;

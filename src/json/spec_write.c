@@ -11,7 +11,7 @@
 static json_t *param_value(const struct param_desc *d, double v)
 {
 	if (isnan(v)) {
-		return json_null();
+		return d->choices ? json_string(d->choices[0]) : json_null();
 	}
 	switch (d->type) {
 	case PARAM_F64:
@@ -135,7 +135,7 @@ static json_t *param_to_json(const struct param_desc *d)
 		rc |=
 		    json_object_set_new(o, "max_excluded", json_boolean(d->flags & PARAM_OPEN_MAX));
 	}
-	if (d->type == PARAM_CHOICE) {
+	if (d->choices) {
 		rc |= json_object_set_new(o, "choices", choices_to_json(d->choices));
 	}
 	return bind_whole(o, rc);

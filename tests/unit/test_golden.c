@@ -159,7 +159,7 @@ static struct experiment *be_born(
 	    .slots = 1,
 	    .seed = 20260101,
 	    .features = features,
-	    .nfeatures = ops->dim ? DIM : 0,
+	    .nfeatures = ops->dim || (ops->flags & POLICY_CONTEXTUAL) ? DIM : 0,
 	    .hi = 1,
 	    .settings = {.floor = ops->pmf && arms > 100 ? 0.05 : 0, .label = ""}};
 	struct experiment *e = NULL;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/sor_solve.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#define PI 3.14159265358979323846
+#define STEP 1e-3
+#define TOL 1e-8
+
+static double dot(size_t n, const double *a, const double *b)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += a[i] * b[i];
+	}
+	return sum;
+}
+
+/* The neighbours of point (row, col), added up; those before and those after it in order. */
+static double before(const double *x, size_t m, size_t row, size_t col)
+{
+	const double *at = x + row * m + col;
+
+	return (row ? at[-(ptrdiff_t)m] : 0) + (col ? at[-1] : 0);
+}
+
+static double after(const double *x, size_t m, size_t row, size_t col)
+{
+	const double *at = x + row * m + col;
+
+	return (row + 1 < m ? at[m] : 0) + (col + 1 < m ? at[1] : 0);
+}
+
+static void multiply(const struct grid_matrix *a, const double *x, double *ret)
+{
+	size_t m = a->points;
+
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			ret[row * m + col] =
+			    a->diagonal * x[row * m + col] -
+			    a->side * (before(x, m, row, col) + after(x, m, row, col));
+		}
+	}
+}
+
+static double residual(const struct grid_matrix *a, const double *b, const double *x)
+{
+	size_t m = a->points;
+	double sum = 0;
+
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			double r = b[row * m + col] - a->diagonal * x[row * m + col] +
+				   a->side * (before(x, m, row, col) + after(x, m, row, col));
+
+			sum += r * r;
+		}
+	}
+	return sqrt(sum);
+}
+
+uint32_t sor_solve(
+    const struct grid_matrix *a, const double *b, double *x, double omega, double tol, uint32_t cap)
+{
+	size_t m = a->points;
+	double enough = tol * sqrt(dot(m * m, b, b));
+
+	for (uint32_t k = 1; k < cap; k++) {
+		for (size_t row = 0; row < m; row++) {
+			for (size_t col = 0; col < m; col++) {
+				double near = before(x, m, row, col) + after(x, m, row, col);
+				double *at = &x[row * m + col];
+
+				*at += omega *
+				       ((b[row * m + col] + a->side * near) / a->diagonal - *at);
+			}
+		}
+		if (residual(a, b, x) < enough) {
+			return k;
+		}
+	}
+	return cap;
+}
+
+/* z = M^-1 r for M = (D + omega L') D^-1 (D + omega L), up to a factor, which changes nothing. */
+static void precondition(const struct grid_matrix *a, double omega, const double *r, double *z)
+{
+	size_t m = a->points;
+	double pull = omega * a->side;
+
+	if (omega == 0) {
+		memcpy(z, r, m * m * sizeof(*z));
+		return;
+	}
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			z[row * m + col] =
+			    (r[row * m + col] + pull * before(z, m, row, col)) / a->diagonal;
+		}
+	}
+	for (size_t row = m; row-- > 0;) {
+		for (size_t col = m; col-- > 0;) {
+			z[row * m + col] += pull * after(z, m, row, col) / a->diagonal;
+		}
+	}
+}
+
+uint32_t cg_solve(const struct grid_matrix *a, const double *b, double *x, double omega, double tol,
+    uint32_t cap, double *work)
+{
+	size_t n = (size_t)a->points * a->points;
+	double *r = work, *z = r + n, *p = z + n, *q = p + n;
+	double enough = tol * sqrt(dot(n, b, b)), rz, next, alpha;
+	uint32_t k = 0;
+
+	multiply(a, x, q);
+	for (size_t i = 0; i < n; i++) {
+		r[i] = b[i] - q[i];
+	}
+	precondition(a, omega, r, z);
+	memcpy(p, z, n * sizeof(*p));
+	rz = dot(n, r, z);
+	for (; k < cap && sqrt(dot(n, r, r)) > enough; k++) {
+		multiply(a, p, q);
+		alpha = rz / dot(n, p, q);
+		for (size_t i = 0; i < n; i++) {
+			x[i] += alpha * p[i];
+			r[i] -= alpha * q[i];
+		}
+		precondition(a, omega, r, z);
+		next = dot(n, r, z);
+		for (size_t i = 0; i < n; i++) {
+			p[i] = z[i] + next / rz * p[i];
+		}
+		rz = next;
+	}
+	return k;
+}
+
+/* ---- heat ---- */
+
+static double bump(double dx, double dy, double radius)
+{
+	double q = (dx * dx + dy * dy) / (radius * radius);
+
+	return q < 1 ? exp(1 - 1 / (1 - q)) : 0;
+}
+
+double heat_coefficient(double t)
+{
+	double wave = sin(2 * PI * t);
+
+	return fmax(0.1 * wave, -10 * wave);
+}
+
+double heat_context(const struct heat *h)
+{
+	return heat_coefficient(h->step * STEP);
+}
+
+int heat_init(struct heat *h, uint32_t cells)
+{
+	size_t m = cells - 1, n = m * m;
+
+	*h = (struct heat){.cells = cells, .a.points = (uint32_t)m};
+	h->u = calloc(6 * n, sizeof(*h->u));
+	if (!h->u) {
+		return RC_MEMORY;
+	}
+	h->b = h->u + n;
+	h->work = h->b + n;
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			h->u[row * m + col] = bump(
+			    (double)(col + 1) / cells - 0.5, (double)(row + 1) / cells - 0.5, 0.25);
+		}
+	}
+	return 0;
+}
+
+void heat_release(struct heat *h)
+{
+	free(h->u);
+}
+
+uint32_t heat_step(struct heat *h, double omega, uint32_t cap)
+{
+	double t = (h->step + 0.5) * STEP, c = h->cells;
+	double side = heat_coefficient(t) * STEP * c * c / 2;
+	double x = 0.5 + cos(16 * PI * t) / 4, y = 0.5 + sin(16 * PI * t) / 4;
+	size_t m = h->a.points;
+
+	h->a.diagonal = 1 - 4 * side;
+	h->a.side = -side;
+	multiply(&h->a, h->u, h->b);
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			h->b[row * m + col] +=
+			    STEP * 32 *
+			    bump((double)(col + 1) / c - x, (double)(row + 1) / c - y, 0.125);
+		}
+	}
+	h->a.diagonal = 1 + 4 * side;
+	h->a.side = side;
+	h->step++;
+	return cg_solve(&h->a, h->b, h->u, omega, TOL, cap, h->work);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The solvers that a bandit tunes: iteration counts that two other programs agree on. */
+#include <check.h>
+
+#include "eval/sor_solve.h"
+#include "test.h"
+
+#define POINTS 10
+#define OMEGAS 20
+
+static uint32_t sweeps(double c, double omega)
+{
+	struct grid_matrix a = {.points = POINTS, .diagonal = 4 + c, .side = 1};
+	double b[POINTS * POINTS], x[POINTS * POINTS] = {0};
+
+	for (int i = 0; i < POINTS * POINTS; i++) {
+		b[i] = 1;
+	}
+	return sor_solve(&a, b, x, omega, 1e-8, 10000);
+}
+
+START_TEST(sweeps_are_counted_as_elsewhere)
+{
+	static const double shift[] = {-0.15, 0, 0.45};
+	static const double best[] = {1.853594150354, 1.560387921275, 1.327919232252};
+	static const uint32_t at_best[] = {147, 41, 23};
+	static const uint32_t want[][OMEGAS] = {
+	    {2927, 2648, 2394, 2163, 1950, 1755, 1574, 1407, 1252, 1107, 971, 844, 724, 611, 503,
+		398, 293, 166, 189, 392},
+	    {223, 201, 181, 162, 145, 130, 115, 101, 88, 75, 62, 46, 43, 48, 58, 70, 89, 122, 187,
+		383},
+	    {64, 57, 51, 45, 39, 34, 28, 24, 25, 27, 30, 35, 42, 49, 55, 71, 89, 122, 185, 379},
+	};
+
+	for (int c = 0; c < 3; c++) {
+		for (int i = 0; i < OMEGAS; i++) {
+			ck_assert_uint_eq(sweeps(shift[c], 1 + 0.05 * i), want[c][i]);
+		}
+		ck_assert_uint_eq(sweeps(shift[c], best[c]), at_best[c]);
+	}
+	ck_assert_uint_eq(sweeps(-0.15, 1.999999), 10000); /* the cap */
+}
+END_TEST
+
+static uint32_t heat_total(double omega)
+{
+	struct heat h;
+	uint32_t total = 0;
+
+	ck_assert_int_eq(heat_init(&h, 25), 0);
+	for (int i = 0; i < 300; i++) {
+		total += heat_step(&h, omega, 10000);
+	}
+	heat_release(&h);
+	return total;
+}
+
+START_TEST(heat_takes_as_many_steps_as_elsewhere)
+{
+	ck_assert_uint_eq(heat_total(0), 1353);
+	ck_assert_uint_eq(heat_total(1), 595);
+	ck_assert_uint_eq(heat_total(1.5), 1128);
+}
+END_TEST
+
+RUN("sor_solve", sweeps_are_counted_as_elsewhere, heat_takes_as_many_steps_as_elsewhere)
