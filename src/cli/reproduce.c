@@ -20,7 +20,10 @@
 const struct rep_headline reproduce_table[] = {
     {"exp3_flad", "EXP3-FLAD against explore-only and exploit-only mixing", reproduce_exp3_flad},
     {"ucb1_flad", "UCB1-FLAD and its relatives", reproduce_ucb1_flad},
+    {"recovering", "Planned slates of arms that recover", reproduce_recovering},
+    {"tallying", "Arms that repeated exposure changes", reproduce_tallying},
     {"groupwise", "Regret on every group", reproduce_groupwise},
+    {"sor", "Tuning a solver", reproduce_sor},
     {NULL, NULL, NULL},
 };
 
@@ -257,6 +260,21 @@ int rep_regret(struct rep *r, const char *what, const struct rep_play *play,
 	}
 	sim_release(&result);
 	return 0;
+}
+
+int rep_lines(struct rep *r, const struct rep_line *lines, size_t n, struct errinfo *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct rep_play play = lines[i].play;
+
+		if (!r->quick || lines[i].quick_runs) {
+			play.runs = r->quick ? lines[i].quick_runs : play.runs;
+			rc = rep_regret(r, lines[i].what, &play, &lines[i].reference, err);
+		}
+	}
+	return rc;
 }
 
 int reproduce_run(const struct rep_headline *h, bool quick, uint64_t seed, const char *dir,

@@ -51,6 +51,14 @@ int rep_simulate(
 /* Its regret as a row, and its curve under that name. */
 int rep_regret(struct rep *r, const char *what, const struct rep_play *play,
     const struct rep_reference *reference, struct errinfo *err);
+/* Rows that differ in a simulation alone. quick_runs 0: not in a quick run. */
+struct rep_line {
+	const char *what;
+	struct rep_play play;
+	uint32_t quick_runs;
+	struct rep_reference reference;
+};
+int rep_lines(struct rep *r, const struct rep_line *lines, size_t n, struct errinfo *err);
 /* A point of the curve `label`; curves are made by their first point. */
 void rep_point(struct rep *r, const char *label, double x, double y, double error);
 /* The names of the curves' axes, once. */
@@ -67,6 +75,9 @@ extern const struct rep_headline reproduce_table[]; /* ends with a NULL name */
 int reproduce_exp3_flad(struct rep *r, struct errinfo *err);
 int reproduce_ucb1_flad(struct rep *r, struct errinfo *err);
 int reproduce_groupwise(struct rep *r, struct errinfo *err);
+int reproduce_recovering(struct rep *r, struct errinfo *err);
+int reproduce_sor(struct rep *r, struct errinfo *err);
+int reproduce_tallying(struct rep *r, struct errinfo *err);
 
 /* Runs one; ret gets {"name","title","rows":[..]} and files NAME.csv and NAME.svg are written into
  * dir. *ret_differs is set when a row differs. */

@@ -13,32 +13,12 @@
 #include "policies/policies.h"
 
 #define ENV "{\"env\":\"bernoulli\",\"means\":[0.6,0.4,0.4,0.4,0.4,0.4,0.4,0.4,0.4,0.4]}"
-#define HORIZON 10000
-#define CURVE 100
+#define PLAY(policy, runs)                                                                         \
+	{                                                                                          \
+		ENV, policy, 10000, runs, 0, 100                                                   \
+	}
 #define MEM_MAX ((size_t)1 << 30)
 #define TIMED 20000 /* decisions that are timed */
-
-struct line {
-	const char *what, *policy;
-	struct rep_reference reference;
-	uint32_t runs;
-};
-
-static int play_lines(struct rep *r, const struct line *lines, size_t n, struct errinfo *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct rep_play play = {.env = ENV,
-		    .policy = lines[i].policy,
-		    .horizon = HORIZON,
-		    .runs = rep_is_quick(r) ? lines[i].runs / 2 : lines[i].runs,
-		    .curve = CURVE};
-
-		rc = rep_regret(r, lines[i].what, &play, &lines[i].reference, err);
-	}
-	return rc;
-}
 
 /* ---- the cost of a decision ---- */
 
@@ -157,29 +137,29 @@ static int costs(struct rep *r, const char *policy, struct errinfo *err)
 
 int reproduce_exp3_flad(struct rep *r, struct errinfo *err)
 {
-	static const struct line lines[] = {
-	    {"exp3_flad", "exp3_flad", {241, 6, REP_SPECIFICATION, REP_EQUAL}, 40},
-	    {"exp3_flad, the paper's schedule", "exp3_flad:schedule=paper",
-		{236, 5, REP_SPECIFICATION, REP_EQUAL}, 40},
-	    {"explore only (uniform)", "uniform", UNIFORM, 40},
-	    {"exploit only (greedy)", "epsilon_greedy:epsilon=0",
-		{241, 6, REP_SPECIFICATION, REP_AT_LEAST}, 40},
+	static const struct rep_line lines[] = {
+	    {"exp3_flad", PLAY("exp3_flad", 40), 20, {241, 6, REP_SPECIFICATION, REP_EQUAL}},
+	    {"exp3_flad, the paper's schedule", PLAY("exp3_flad:schedule=paper", 40), 20,
+		{236, 5, REP_SPECIFICATION, REP_EQUAL}},
+	    {"explore only (uniform)", PLAY("uniform", 40), 20, UNIFORM},
+	    {"exploit only (greedy)", PLAY("epsilon_greedy:epsilon=0", 40), 20,
+		{241, 6, REP_SPECIFICATION, REP_AT_LEAST}},
 	};
-	int rc = play_lines(r, lines, sizeof(lines) / sizeof(lines[0]), err);
+	int rc = rep_lines(r, lines, sizeof(lines) / sizeof(lines[0]), err);
 
 	return rc ? rc : costs(r, "exp3_flad", err);
 }
 
 int reproduce_ucb1_flad(struct rep *r, struct errinfo *err)
 {
-	static const struct line lines[] = {
-	    {"ucb1_flad", "ucb1_flad", {1299, 34, REP_SPECIFICATION, REP_EQUAL}, 30},
-	    {"ucb1", "ucb1", {532, 8, REP_SPECIFICATION, REP_EQUAL}, 30},
-	    {"explore only (uniform)", "uniform", UNIFORM, 30},
-	    {"exploit only (greedy)", "epsilon_greedy:epsilon=0",
-		{0, 0, REP_SPECIFICATION, REP_SHOWN}, 30},
+	static const struct rep_line lines[] = {
+	    {"ucb1_flad", PLAY("ucb1_flad", 30), 15, {1299, 34, REP_SPECIFICATION, REP_EQUAL}},
+	    {"ucb1", PLAY("ucb1", 30), 15, {532, 8, REP_SPECIFICATION, REP_EQUAL}},
+	    {"explore only (uniform)", PLAY("uniform", 30), 15, UNIFORM},
+	    {"exploit only (greedy)", PLAY("epsilon_greedy:epsilon=0", 30), 15,
+		{0, 0, REP_SPECIFICATION, REP_SHOWN}},
 	};
-	int rc = play_lines(r, lines, sizeof(lines) / sizeof(lines[0]), err);
+	int rc = rep_lines(r, lines, sizeof(lines) / sizeof(lines[0]), err);
 
 	return rc ? rc : costs(r, "ucb1_flad", err);
 }
