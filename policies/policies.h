@@ -20,6 +20,7 @@ extern const struct policy_ops exp3_ix_ops;
 extern const struct policy_ops groupwise_ops;
 extern const struct policy_ops recovering_ops;
 extern const struct policy_ops tallying_ops;
+extern const struct policy_ops streaming_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

@@ -19,6 +19,7 @@ const struct policy_ops *const policy_table[] = {
     &groupwise_ops,
     &recovering_ops,
     &tallying_ops,
+    &streaming_ops,
     NULL,
 };
 
