@@ -25,7 +25,8 @@ static int stream_check(const void *params, struct errinfo *err)
 		return bad(err, "/ratio", "ratio is 0, which means estimated, or at least 1");
 	}
 	if (p->mode == STREAM_UNIFORM && p->test_pulls == 0 && !(p->horizon > 1)) {
-		return bad(err, "/horizon", "mode uniform needs the horizon, or test_pulls");
+		return err_set(err, RC_INVALID, "missing_field", "/horizon",
+		    "mode uniform needs the horizon, or test_pulls");
 	}
 	return 0;
 }
