@@ -12,6 +12,7 @@ const struct env_ops *const env_table[] = {
     &env_groups_ops,
     &env_recovering_ops,
     &env_tallying_ops,
+    &env_stream_ops,
     NULL,
 };
 
