@@ -376,6 +376,56 @@ START_TEST(an_estimated_ratio_keeps_the_backlog_short)
 }
 END_TEST
 
+/* Best mean less the king's after one pass, and the pulls of its tests. Outcome i of an arm is the
+ * same in every mode. */
+static double commit(enum stream_mode mode, uint64_t seed, uint32_t *ret_king, size_t *ret_tests)
+{
+	static double mean[200];
+	struct rng means = rng_at(seed, 0, RNG_TEST);
+	struct stream_rig r;
+	double best = 0;
+
+	init(&r, mode);
+	set(&r, "ratio", 512);
+	set(&r, "test_pulls", 50);
+	start(&r, 200);
+	for (size_t i = 0; i < 200; i++) {
+		mean[i] = rng_uniform(&means);
+		best = mean[i] > best ? mean[i] : best;
+	}
+	*ret_tests = 0;
+	while (state(&r)->test.arm != STREAM_NONE) {
+		struct play p = pull(&r);
+		struct rng luck =
+		    rng_at(seed, 1 + p.pick.slot * 64 + state(&r)->test.cnt, RNG_TEST);
+
+		++*ret_tests;
+		reward(&r, &p, rng_uniform(&luck) < mean[p.pick.slot]);
+	}
+	*ret_king = state(&r)->king;
+	streaming_ops.destroy(r.state);
+	return best - mean[*ret_king];
+}
+
+START_TEST(a_race_ends_with_the_king_of_the_full_tests_for_less)
+{
+	uint32_t full, raced;
+	size_t tests, fewer;
+	double gap = 0;
+	int differ = 0;
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		gap += commit(STREAM_TUNED, seed, &full, &tests) / 40;
+		ck_assert_uint_eq(tests, 200 * 50);
+		commit(STREAM_RACE, seed, &raced, &fewer);
+		ck_assert_uint_lt(fewer, tests * 2 / 3);
+		differ += full != raced;
+	}
+	ck_assert_double_le(gap, 0.2302); /* sqrt(ln 200 / 100) */
+	ck_assert_int_le(differ, 4);      /* 0.25 / 8 of them are allowed: 1.25 */
+}
+END_TEST
+
 START_TEST(a_share_below_one_says_its_propensities)
 {
 	struct stream_rig r;
@@ -459,6 +509,7 @@ RUN("streaming", tests_are_as_long_as_in_the_reference,
     a_race_has_the_checkpoints_and_radii_of_the_reference, tuned_goes_as_in_the_reference,
     race_goes_as_in_the_reference, budget_goes_as_in_the_reference, levels_go_as_in_the_reference,
     service_goes_as_in_the_reference, two_hundred_arms_go_as_in_the_reference,
+    a_race_ends_with_the_king_of_the_full_tests_for_less,
     an_estimated_ratio_keeps_the_backlog_short, a_share_below_one_says_its_propensities,
     an_arm_without_feedback_is_dropped, a_paused_arm_is_read_when_it_comes_back,
     settings_that_mean_nothing_are_refused)
