@@ -23,6 +23,7 @@ extern const struct policy_ops tallying_ops;
 extern const struct policy_ops tsallis_inf_ops;
 extern const struct policy_ops tsallis_bins_ops;
 extern const struct policy_ops cheb_cb_ops;
+extern const struct policy_ops streaming_ops;
 
 /* All policies, ending with NULL, in the order of the manual. */
 extern const struct policy_ops *const policy_table[];

@@ -22,6 +22,7 @@ const struct policy_ops *const policy_table[] = {
     &tsallis_inf_ops,
     &tsallis_bins_ops,
     &cheb_cb_ops,
+    &streaming_ops,
     NULL,
 };
 

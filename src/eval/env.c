@@ -13,6 +13,7 @@ const struct env_ops *const env_table[] = {
     &env_recovering_ops,
     &env_tallying_ops,
     &env_sor_ops,
+    &env_stream_ops,
     NULL,
 };
 

@@ -53,7 +53,7 @@ struct env_ops {
 };
 
 extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, env_groups_ops,
-    env_recovering_ops, env_sor_ops, env_tallying_ops;
+    env_recovering_ops, env_sor_ops, env_stream_ops, env_tallying_ops;
 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];

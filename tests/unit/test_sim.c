@@ -62,6 +62,8 @@ START_TEST(environments_name_what_is_wrong)
 	    "/segments/1/means");
 	refused("{\"env\":\"drift\",\"segments\":[{\"length\":1,\"means\":[2]}]}",
 	    "/segments/0/means/0");
+	refused("{\"env\":\"stream\",\"arms\":0}", "/arms");
+	refused("{\"env\":\"stream\",\"arms\":5,\"shape\":\"odd\"}", "/shape");
 	refused("{\"env\":\"tallying\",\"memory\":0,\"losses\":[]}", "/memory");
 	refused("{\"env\":\"tallying\",\"memory\":2,\"losses\":[]}", "/losses");
 	refused("{\"env\":\"tallying\",\"memory\":2,\"losses\":[{\"from\":0}]}", "/losses/0/to");

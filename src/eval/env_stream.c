@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* {"env":"stream","arms":500,"shape":"clear"}: so many arms with means drawn anew for each run, in
+ * the order in which they come. clear: normal around 0.5 with deviation 0.1, within [0, 0.8], but
+ * for one of 0.82; mix: uniform in [0, 1]. Arm a answers 1 with its mean, else 0. A policy that
+ * takes them one by one reads them in this order; others have them all at once. */
+#include <stdlib.h>
+
+#include "eval/env.h"
+#include "json/bind.h"
+
+#define CLEAR_MOST 0.8
+#define CLEAR_BEST 0.82
+
+struct given {
+	const json_t *env;
+	uint64_t arms;
+	int shape;
+};
+
+struct stream {
+	double *mean, best;
+	uint32_t arms;
+	bool clear;
+};
+
+static void stream_destroy(void *env)
+{
+	struct stream *e = env;
+
+	if (e) {
+		free(e->mean);
+		free(e);
+	}
+}
+
+static int stream_create(const json_t *spec, void **ret_env, struct errinfo *err)
+{
+	static const char *const shapes[] = {"clear", "mix", NULL};
+	static const struct bind_field fields[] = {
+	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
+	    {.name = "shape",
+		.type = BIND_CHOICE,
+		.offset = offsetof(struct given, shape),
+		.choices = shapes},
+	    {.name = "arms",
+		.type = BIND_U64,
+		.offset = offsetof(struct given, arms),
+		.flags = BIND_REQUIRED,
+		.min = 1,
+		.max = ENV_ARMS_MAX},
+	    {.name = NULL},
+	};
+	struct given given = {.shape = 0};
+	struct stream *e;
+	int rc = bind_object(spec, fields, "", NULL, &given, err);
+
+	if (rc) {
+		return rc;
+	}
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		return RC_MEMORY;
+	}
+	e->clear = given.shape == 0;
+	e->arms = (uint32_t)given.arms;
+	e->mean = calloc(e->arms, sizeof(*e->mean));
+	if (!e->mean) {
+		stream_destroy(e);
+		return RC_MEMORY;
+	}
+	*ret_env = e;
+	return 0;
+}
+
+static uint32_t stream_arms(const void *env)
+{
+	return ((const struct stream *)env)->arms;
+}
+
+static void stream_range(const void *env, double *ret_lo, double *ret_hi)
+{
+	(void)env;
+	*ret_lo = 0;
+	*ret_hi = 1;
+}
+
+static double draw_mean(const struct stream *e, struct rng *rng)
+{
+	double v;
+
+	if (!e->clear) {
+		return rng_uniform(rng);
+	}
+	do {
+		v = 0.5 + 0.1 * rng_normal(rng);
+	} while (v < 0 || v > CLEAR_MOST);
+	return v;
+}
+
+/* The run's own generator draws the arms, so that every policy meets the same ones. */
+static void stream_ask(void *env, uint64_t t, struct rng *rng, struct env_ask *ret)
+{
+	struct stream *e = env;
+
+	(void)ret;
+	if (t != 1) {
+		return;
+	}
+	e->best = 0;
+	for (uint32_t i = 0; i < e->arms; i++) {
+		e->mean[i] = draw_mean(e, rng);
+	}
+	if (e->clear) {
+		e->mean[rng_below(rng, e->arms)] = CLEAR_BEST;
+	}
+	for (uint32_t i = 0; i < e->arms; i++) {
+		e->best = e->mean[i] > e->best ? e->mean[i] : e->best;
+	}
+}
+
+static double stream_step(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean)
+{
+	const struct stream *e = env;
+
+	(void)t;
+	*ret_mean = e->mean[arm];
+	return rng_uniform(rng) < e->mean[arm];
+}
+
+static double stream_optimum(const void *env, uint64_t t)
+{
+	return (double)t * ((const struct stream *)env)->best;
+}
+
+const struct env_ops env_stream_ops = {
+    .name = "stream",
+    .summary = "many arms in the order in which they come, drawn anew for each run",
+    .create = stream_create,
+    .destroy = stream_destroy,
+    .arms = stream_arms,
+    .range = stream_range,
+    .ask = stream_ask,
+    .step = stream_step,
+    .optimum = stream_optimum,
+};
