@@ -22,6 +22,7 @@ const struct rep_headline reproduce_table[] = {
     {"ucb1_flad", "UCB1-FLAD and its relatives", reproduce_ucb1_flad},
     {"recovering", "Planned slates of arms that recover", reproduce_recovering},
     {"tallying", "Arms that repeated exposure changes", reproduce_tallying},
+    {"streaming", "One pass over a stream of arms", reproduce_streaming},
     {"groupwise", "Regret on every group", reproduce_groupwise},
     {"sor", "Tuning a solver", reproduce_sor},
     {NULL, NULL, NULL},

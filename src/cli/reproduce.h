@@ -77,6 +77,7 @@ int reproduce_ucb1_flad(struct rep *r, struct errinfo *err);
 int reproduce_groupwise(struct rep *r, struct errinfo *err);
 int reproduce_recovering(struct rep *r, struct errinfo *err);
 int reproduce_sor(struct rep *r, struct errinfo *err);
+int reproduce_streaming(struct rep *r, struct errinfo *err);
 int reproduce_tallying(struct rep *r, struct errinfo *err);
 
 /* Runs one; ret gets {"name","title","rows":[..]} and files NAME.csv and NAME.svg are written into
