@@ -83,6 +83,20 @@ static void free_lists(struct experiment *e)
 	}
 }
 
+/* The policy's own check, which points into its parameters. */
+static int check_params(const struct experiment *e, struct errinfo *err)
+{
+	struct errinfo own = {.rc = 0};
+	char pointer[sizeof(own.pointer) + 16];
+	int rc = e->ops->check ? e->ops->check(e->params, &own) : 0;
+
+	if (rc && err) {
+		snprintf(pointer, sizeof(pointer), "/policy/params%s", own.pointer);
+		err_set(err, rc, own.code, pointer, "%s", own.text);
+	}
+	return rc;
+}
+
 static int set_params(struct experiment *e, const struct experiment_spec *spec, struct errinfo *err)
 {
 	char pointer[sizeof(err->pointer)];
@@ -111,7 +125,7 @@ static int set_params(struct experiment *e, const struct experiment_spec *spec, 
 			rc = param_set_number(d, e->params, p->number, pointer, err);
 		}
 	}
-	return rc ? rc : e->ops->check ? e->ops->check(e->params, err) : 0;
+	return rc ? rc : check_params(e, err);
 }
 
 /* What follows from the parameters. */

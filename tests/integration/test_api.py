@@ -743,12 +743,12 @@ class Recovering(ApiTest):
 
     def test_what_cannot_be_planned_is_named(self):
         given = "/policy/params/"
-        for params, code, at in (({"tables": [[0.5, 0.4]]}, "out_of_range", "/tables"),
+        for params, code, at in (({"tables": [[0.5, 0.4]]}, "out_of_range", given + "tables"),
                                  ({"tables": [[0.5], []]}, "wrong_type", given + "tables/1"),
-                                 ({"tables": [0.5]}, "wrong_type", "/tables"),
+                                 ({"tables": [0.5]}, "wrong_type", given + "tables"),
                                  ({"tables": [["x"]]}, "wrong_type", given + "tables/0/0"),
                                  ({"alpha": [1]}, "wrong_type", given + "alpha"),
-                                 ({"clock": "tick"}, "missing_field", "/tick_seconds")):
+                                 ({"clock": "tick"}, "missing_field", given + "tick_seconds")):
             body = {"policy": {"name": "recovering", "params": params}, "arms": ["a"]}
             self.problem(self.c.put("/v1/experiments/bad", body), 422, code, at)
 
