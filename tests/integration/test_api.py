@@ -734,6 +734,18 @@ class Recovering(ApiTest):
         kinds = [e["kind"] for e in self.c.events(path.rsplit("/", 1)[1])]
         self.assertEqual(kinds[:3], ["create", "plan", "decision"])
 
+    def test_a_long_plan_is_made_beside_the_decisions(self):
+        path = self.make(policy={"name": "recovering", "params": {"d_max": 32}}, slots=10,
+                         arms=["a%d" % i for i in range(4000)])
+        self.assertEqual(self.decide(path)["arms"], [])  # no plan yet, and no wait for it
+        limit = time.monotonic() + 60
+        while self.ok(self.c.get(path + "/plan"))["planning"]:
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+        self.assertEqual(len(self.decide(path)["arms"]), 10)
+        plans = [e for e in self.c.events(path.rsplit("/", 1)[1]) if e["kind"] == "plan"]
+        self.assertEqual([p["op"] for p in plans], ["begin", "done"])
+
     def test_a_tick_has_one_decision(self):
         params = {"clock": "tick", "tick_seconds": 1e6, "tables": self.TABLES}
         path = self.make(policy={"name": "recovering", "params": params}, slots=2)
