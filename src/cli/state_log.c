@@ -40,6 +40,9 @@ static int decision(const struct walk *w, const struct event_decision *d)
 	int rc = 0;
 
 	to->kind = JSONL_DECISION;
+	if (d->flags & (DECISION_SLATE | DECISION_FORECAST)) {
+		return 0; /* no single arm: picks stays 0 */
+	}
 	to->picks = d->npicks;
 	to->arm = arm_of(w, d->picks[0].slot);
 	to->propensity = d->picks[0].propensity;
@@ -88,7 +91,8 @@ static int on_event(void *arg, const struct event *ev)
 		w->to->minimise = ev->create.goal == GOAL_MINIMISE;
 	} else if (ev->kind == EVENT_DECISION) {
 		return decision(w, &ev->decision);
-	} else if (ev->kind != EVENT_ACTIVATE && event_is_feedback(ev)) {
+	} else if (ev->kind != EVENT_ACTIVATE && event_is_feedback(ev) &&
+		   !(ev->feedback.flags & (FEEDBACK_SLATE | FEEDBACK_FORECAST))) {
 		feedback(w, ev);
 	}
 	return 0;

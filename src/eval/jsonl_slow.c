@@ -98,6 +98,9 @@ static bool decision(struct source *s, struct jsonl_line *l, int *ret_rc)
 	double x;
 	size_t i;
 
+	if (json_object_get(s->o, "slate") || json_object_get(s->o, "prediction")) {
+		return true; /* no single arm: picks stays 0 */
+	}
 	l->picks = json_array_size(picks);
 	if (!text(s, json_object_get(one, "arm"), &l->arm, "no arm") ||
 	    !number(s, json_object_get(one, "propensity"), &l->propensity, "no propensity")) {
@@ -123,6 +126,10 @@ static bool feedback(struct source *s, struct jsonl_line *l)
 	const json_t *learnt = json_object_get(s->o, "learnt");
 	const char *status = json_string_value(json_object_get(s->o, "status"));
 
+	if (json_object_get(s->o, "arms") || json_object_get(s->o, "prediction")) {
+		l->kind = JSONL_OTHER; /* of a slate or a forecast */
+		return true;
+	}
 	if (!whole(s, "ref", &l->ref, "no ref") ||
 	    !text(s, json_object_get(s->o, "arm"), &l->arm, "no arm") ||
 	    !number(s, json_object_get(s->o, "propensity"), &l->propensity, "no propensity")) {

@@ -189,7 +189,7 @@ static int decision(
 	uint64_t at = line_of(l, r);
 	int rc;
 
-	if (r->line.picks > 1) {
+	if (r->line.picks != 1) { /* a slate or a forecast */
 		return log_skip(l, LOG_NOT_SCORED);
 	}
 	if (log_check_propensity(l, at, r->line.propensity) != 1) {

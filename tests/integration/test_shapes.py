@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Slates, forecasts, full information, memos and plans: the daemon is killed half-way, the log
+verifies, survives export and import, and an evaluation passes over what it cannot score."""
+
+import json
+import os
+import random
+import signal
+import unittest
+import urllib.request
+
+from test_replay import Daemon, bandit
+import tempfile
+
+ARMS = ["a", "b", "c", "d", "e"]
+COSTS = {"lo": 1, "hi": 1000, "goal": "minimise"}
+EXPERIMENTS = {
+    "recovering": {"policy": {"name": "recovering", "params": {"d_max": 4}}, "slots": 2},
+    "pooled": {"policy": {"name": "tallying", "params": {"memory_bound": 2, "mode": "pooled"}}},
+    "streaming": {"policy": {"name": "streaming", "params": {"test_pulls": 4, "share": 0.5}}},
+    "groups": {"policy": {"name": "groupwise"}},
+    "regress": {"policy": {"name": "groupwise", "params": {"kind": "regress"}}, "arms": [],
+                "context": ["one", "x"]},
+    "experts": {"policy": {"name": "groupwise", "params": {"kind": "experts"}}},
+    "tsallis": {"policy": {"name": "tsallis_inf", "params": {"estimator": "rv"}}, "reward": COSTS},
+    "cheb": {"policy": {"name": "cheb_cb"}, "context": ["c"], "reward": COSTS},
+    "slates": {"policy": {"name": "thompson"}, "slots": 3},
+}
+ROUNDS = 60
+
+
+class Shapes(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.state = folder.name, os.path.join(folder.name, "state")
+        self.rng = random.Random(5)
+
+    def call(self, method, path, body):
+        r = urllib.request.Request(self.d.url + "/v1/experiments/" + path, method=method,
+                                   data=json.dumps(body).encode(),
+                                   headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(r) as reply:
+            return json.load(reply)
+
+    def ask(self, name, i):
+        body = {"id": f"{name}-{i}"}
+        if name == "pooled":
+            body["subject"] = "u%d" % self.rng.randrange(9)
+        if name in ("groups", "regress", "experts"):
+            body["groups"] = self.rng.sample(["g1", "g2", "g3"], 2)
+        if name in ("regress", "cheb"):
+            body["context"] = [1, self.rng.random()][-2 if name == "regress" else -1:]
+        return self.call("POST", name + "/decisions", body)
+
+    def told(self, name, d):
+        if name == "regress":
+            return {"label": self.rng.random()}
+        if name == "experts":
+            return {"rewards": {a: self.rng.random() for a in ARMS}}
+        if name in ("recovering", "slates"):
+            return {"rewards": {a["arm"]: self.rng.random() for a in d["arms"]}}
+        return {"reward": self.rng.randrange(1, 1000) if name in ("tsallis", "cheb") else
+                self.rng.random()}
+
+    def play(self, rounds):
+        for i in rounds:
+            for name in EXPERIMENTS:
+                d = self.ask(name, i)
+                told = self.told(name, d)
+                if told.get("rewards") == {}:
+                    continue  # an empty slate earns nothing
+                if i % 10 == 9:
+                    self.call("POST", f"{name}/decisions/{d['id']}/void", {})
+                else:
+                    self.call("POST", name + "/rewards", {"decision": d["id"], **told})
+
+    def test_all_of_them(self):
+        self.d = Daemon(self.state)
+        self.addCleanup(lambda: self.d.process.poll() is None and self.d.end(signal.SIGKILL))
+        for name, spec in EXPERIMENTS.items():
+            self.call("PUT", name, {"arms": ARMS, **spec})
+        self.play(range(ROUNDS // 2))
+        self.d.end(signal.SIGKILL)
+        self.d.start()
+        self.play(range(ROUNDS // 2, ROUNDS))
+        self.d.end(signal.SIGKILL)
+        found = json.loads(bandit("verify", self.state, "--json"))
+        self.assertTrue(found["sound"], found)
+        self.assertEqual({e["experiment"] for e in found["experiments"]}, set(EXPERIMENTS))
+        first = bandit("export", self.state)
+        dump, copy = os.path.join(self.folder, "dump.jsonl"), os.path.join(self.folder, "copy")
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(first)
+        bandit("import", dump, copy)
+        self.assertEqual(first, bandit("export", copy))
+        bandit("verify", copy)
+        results = [json.loads(bandit("replay", log, "-p", "uniform", "--json"))
+                   for log in (dump, self.state)]
+        self.assertEqual(results[0]["log"], results[1]["log"])
+        skipped = results[0]["log"]["skipped"]
+        self.assertEqual((skipped["refused"], skipped["not_scored"]), (0, 3 * ROUNDS))
+
+
+if __name__ == "__main__":
+    unittest.main()
