@@ -8,8 +8,8 @@
 static const struct store_ops *backend;
 static enum rig_snapshots snapshots;
 static struct {
-	uint32_t experiment;
-	uint64_t seq;
+	_Atomic uint32_t experiment; /* the commit thread looks at them */
+	_Atomic uint64_t seq;
 } damage;
 
 static int put_snapshot(void *db, const struct store_snapshot *s)
