@@ -57,7 +57,8 @@ static bool decision_fits(const struct experiment *e, const struct event_decisio
 	bool slate = d->flags & DECISION_SLATE, forecast = d->flags & DECISION_FORECAST;
 
 	if (slate != experiment_is_slate(e) || forecast != !!(e->traits & POLICY_FORECAST) ||
-	    (!slate && d->npicks != !forecast) || (e->dim && d->dim != e->dim)) {
+	    (!slate && d->npicks != !forecast) || d->ngroups > GROUPS_MAX ||
+	    (e->dim && d->dim != e->dim)) {
 		return false;
 	}
 	for (size_t i = 0; i < d->npicks; i++) {

@@ -289,6 +289,10 @@ static int resolve_groups(
 			groups[n++] = g == ARM_NONE ? fresh++ : g;
 		}
 	}
+	if (n > GROUPS_MAX) {
+		return err_set(err, RC_LIMIT, "too_many", "/groups",
+		    "a decision has at most %d groups", GROUPS_MAX);
+	}
 	if (fresh > GROUPS_ALL_MAX) {
 		return err_set(err, RC_LIMIT, "too_many", "/groups",
 		    "an experiment has at most %d groups", GROUPS_ALL_MAX);

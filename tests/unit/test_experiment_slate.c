@@ -190,6 +190,32 @@ START_TEST(what_slates_cannot_have_is_refused)
 }
 END_TEST
 
+START_TEST(a_decision_has_so_many_groups_and_no_more)
+{
+	struct experiment_spec spec = slate_spec(1);
+	static char text[GROUPS_MAX + 1][8];
+	const char *groups[GROUPS_MAX + 1];
+	struct select_in in = {.groups = groups, .ngroups = GROUPS_MAX};
+	struct event ev;
+	struct rig r;
+
+	for (int i = 0; i <= GROUPS_MAX; i++) {
+		snprintf(text[i], sizeof(text[i]), "g%d", i);
+		groups[i] = text[i];
+	}
+	rig_init(&r, &spec);
+	ev = decided(&r, &in, AT_US);
+	in.ngroups = GROUPS_MAX + 1;
+	ck_assert_int_eq(experiment_select(r.e, &in, AT_US, &r.mem, &ev, &r.err), RC_LIMIT);
+	ck_assert_str_eq(r.err.pointer, "/groups");
+	ev = selected(&r, &(struct select_in){.id = NULL}, AT_US);
+	ev.decision.groups = groups;
+	ev.decision.ngroups = GROUPS_MAX + 1;
+	ck_assert_int_eq(experiment_apply(r.e, &ev), RC_CORRUPT);
+	rig_release(&r);
+}
+END_TEST
+
 /* ---- the log of a slate folds to the same state ---- */
 
 struct past {
@@ -254,4 +280,5 @@ END_TEST
 RUN("experiment_slate", arms_are_drawn_one_after_another_without_replacement,
     a_slate_is_as_long_as_there_are_arms, each_arm_is_rewarded_apart_and_the_last_one_closes,
     what_is_left_of_a_slate_closes_with_its_window, wrong_feedback_is_told,
-    what_slates_cannot_have_is_refused, a_replay_derives_slates_and_their_rewards)
+    a_decision_has_so_many_groups_and_no_more, what_slates_cannot_have_is_refused,
+    a_replay_derives_slates_and_their_rewards)
