@@ -3,7 +3,8 @@
  * bounded: the first ones are shown, the rest is counted. */
 #include "serve/api_impl.h"
 
-#define SERIES_MAX 1000
+/* Three lines each of at most 350 bytes: half of what the whole text may take. */
+#define SERIES_MAX 500
 
 struct shown {
 	struct buf *decisions, *rewards, *sums;

@@ -826,6 +826,18 @@ class Groupwise(ApiTest):
         self.assertIn('banditd_group_rewards_total{experiment="%s",group="g"} 6' % name, text)
         self.assertIn("banditd_groups_hidden 0", text)
 
+    def test_many_long_groups_leave_the_metrics_readable(self):
+        path = "/v1/experiments/" + "m" * 128
+        self.ok(self.c.put(path, UNIFORM), 201)
+        names = [("%03d" % i).ljust(128, "x") for i in range(1056)]
+        for i in range(0, len(names), 32):
+            self.decide(path, groups=names[i:i + 32])
+        text = self.ok(self.c.get("/metrics"))
+        hidden = int(re.search(r"^banditd_groups_hidden (\d+)$", text, re.M).group(1))
+        self.assertGreater(hidden, 0)
+        self.assertLess(len(text), 1 << 20)
+        self.assertIn("process_cpu_seconds_total", text)
+
 
 class Rewards(ApiTest):
     def test_what_is_refused(self):
