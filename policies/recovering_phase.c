@@ -299,7 +299,7 @@ int recovering_plan_apply(void *state, struct rd *in)
 		}
 	}
 	r->planned = true;
-	r->plan = r->phases;
+	r->plan++;
 	r->plan_subjects = 0;
 	r->value = value;
 	r->upper = upper;

@@ -347,14 +347,16 @@ static int apply_plan(struct experiment *e, const struct event *ev)
 	if (!e->ops->plan_due || (p->op == PLAN_DONE && !e->planning)) {
 		return RC_CORRUPT;
 	}
-	if (p->op != PLAN_DONE) {
-		e->ops->plan_begin(e->state, ev->seq);
-	}
-	if (p->op != PLAN_BEGIN) {
+	if (p->op != PLAN_BEGIN) { /* first, for it alone can fail */
 		rd_init(&in, p->bytes, p->n);
 		rc = e->ops->plan_apply(e->state, &in);
 	}
-	e->planning = p->op == PLAN_BEGIN;
+	if (rc == 0 && p->op != PLAN_DONE) {
+		e->ops->plan_begin(e->state, ev->seq);
+	}
+	if (rc == 0) {
+		e->planning = p->op == PLAN_BEGIN;
+	}
 	return rc;
 }
 

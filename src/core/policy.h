@@ -104,12 +104,12 @@ struct policy_ops {
 	int (*choose)(const void *state, const struct ask *ask, struct rng *rng, struct choice *ret,
 	    struct errinfo *err);
 
-	/* Work that is too long for a decision; optional, all five or none. When plan_due(), the
+	/* Work that is too long for a decision; optional, all six or none. When plan_due(), the
 	 * engine takes plan_input(), makes an event that begins a plan (plan_begin: changes), and
 	 * computes plan_make() of the input, a function of bytes, at once if plan_cost() is below
 	 * PLAN_AT_ONCE, else in another thread; a later event brings the result (plan_apply:
 	 * changes; RC_CORRUPT, nothing changed). Decisions meanwhile use the old plan. Between
-	 * begin and apply plan_due() is false. */
+	 * begin and apply plan_due() is not asked. One made at once is applied, then begun. */
 	bool (*plan_due)(const void *state, const struct ask *ask);
 	double (*plan_cost)(const void *state); /* about: basic steps */
 	void (*plan_input)(const void *state, struct buf *out);
