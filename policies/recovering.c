@@ -110,6 +110,9 @@ int recovering_reserve(void *state, size_t slots)
 	if (slots <= r->cap) {
 		return 0;
 	}
+	if (slots > REC_CELLS_MAX / r->d_max) {
+		return RC_LIMIT;
+	}
 	arm = realloc(r->arm, slots * sizeof(*arm));
 	if (!arm) {
 		return RC_MEMORY;

@@ -11,6 +11,7 @@
 #define REC_SUBJECTS_MAX 65536
 #define REC_PULLS_MAX (1u << 20) /* remembered, of all subjects */
 #define REC_TAINTS_MAX 256
+#define REC_CELLS_MAX (1u << 22) /* arms times d_max */
 
 enum rec_clock { REC_SELECT, REC_TICK };
 enum rec_scope { REC_GLOBAL, REC_SUBJECT };

@@ -134,6 +134,10 @@ int tally_reserve(void *state, size_t slots)
 	if (slots <= t->cap) {
 		return 0;
 	}
+	if (t->subjects && t->params->mode == TALLY_ISOLATED &&
+	    subjects_count(t->subjects) > TALLY_BYTES_MAX / (slots * sizeof(struct tally_arm))) {
+		return RC_LIMIT; /* each of them will know of the new arms */
+	}
 	states = realloc(t->state, slots * sizeof(*states));
 	if (!states) {
 		return RC_MEMORY;
@@ -216,11 +220,12 @@ static int look_up(const struct tallying *t, const struct ask *ask, struct memo 
 	memo->key = subject_key(ask->subject);
 	record = subjects_find(t->subjects, &memo->key);
 	oldest = subjects_oldest(t->subjects);
-	if (!record && subjects_count(t->subjects) >= (size_t)t->params->subjects_max &&
+	if (!record && subjects_count(t->subjects) >= tally_subjects_most(t) &&
 	    !tally_gone(t, oldest, ask->at_us)) {
 		return err_set(err, RC_LIMIT, "too_many", "/subject",
-		    "this experiment remembers its most subjects (subjects_max); subject_ttl lets "
-		    "it forget those not seen for long");
+		    "this experiment remembers the most subjects it may, %zu; subject_ttl lets it "
+		    "forget those not seen for long",
+		    tally_subjects_most(t));
 	}
 	*ret = record && !tally_gone(t, record, ask->at_us) ? record : NULL;
 	return 0;

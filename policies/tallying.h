@@ -8,6 +8,7 @@
 
 #define TALLY_NONE UINT32_MAX
 #define TALLY_STAGE_MAX 40
+#define TALLY_BYTES_MAX ((size_t)1 << 30)   /* of what isolated subjects know of arms */
 #define TALLY_COUNT_MAX (UINT64_C(1) << 53) /* counts that a double holds exactly */
 
 enum tally_mode { TALLY_GLOBAL, TALLY_ISOLATED, TALLY_POOLED };
@@ -99,6 +100,8 @@ bool tally_gone(const struct tallying *t, const void *record, uint64_t at_us);
 /* Where a subject plays, given the settled sequence; member NULL: a new one. */
 uint32_t tally_place(
     const struct tallying *t, const struct tally_seq *q, const struct tally_member *member);
+/* How many it remembers: subjects_max, and what their memory allows. */
+size_t tally_subjects_most(const struct tallying *t);
 int tally_reserve_subject(void *state, const char *subject);
 void tally_forget(struct tallying *t, void *record);
 /* The subject's record, seen now and made if need be: it starts anew when it was gone. */

@@ -80,6 +80,17 @@ static int reserve_spare(struct tallying *t)
 	return 0;
 }
 
+size_t tally_subjects_most(const struct tallying *t)
+{
+	size_t most = (size_t)t->params->subjects_max, fit;
+
+	if (t->params->mode != TALLY_ISOLATED || t->slots == 0) {
+		return most;
+	}
+	fit = TALLY_BYTES_MAX / (t->slots * sizeof(struct tally_arm));
+	return fit < most ? fit : most;
+}
+
 int tally_reserve_subject(void *state, const char *subject)
 {
 	struct tallying *t = state;
@@ -94,7 +105,7 @@ int tally_reserve_subject(void *state, const char *subject)
 	record = subjects_find(t->subjects, &key);
 	rc = reserve_spare(t);
 	/* At the limit a new one takes the place of one that is gone. */
-	if (!record && subjects_count(t->subjects) < (size_t)t->params->subjects_max) {
+	if (!record && subjects_count(t->subjects) < tally_subjects_most(t)) {
 		rc = rc ? rc : subjects_reserve(t->subjects, subjects_count(t->subjects) + 1);
 	}
 	if (record && t->params->mode == TALLY_ISOLATED) {
@@ -131,7 +142,7 @@ static void sweep(struct tallying *t, const struct subject_key *key, uint64_t at
 		tally_forget(t, oldest);
 	}
 	if (!subjects_find(t->subjects, key) &&
-	    subjects_count(t->subjects) >= (size_t)t->params->subjects_max) {
+	    subjects_count(t->subjects) >= tally_subjects_most(t)) {
 		tally_forget(t, subjects_oldest(t->subjects));
 	}
 }

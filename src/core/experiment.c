@@ -246,7 +246,11 @@ int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, s
 	if (rc == 0 && (e->traits & POLICY_FULL)) {
 		rc = reserve_results(e);
 	}
-	return rc ? rc : e->ops->reserve(e->state, e->arms.cap);
+	rc = rc ? rc : e->ops->reserve(e->state, e->arms.cap);
+	return rc == RC_LIMIT
+		   ? err_set(err, rc, "too_many", "/arms",
+			 "policy %s takes fewer arms with these parameters", e->ops->name)
+		   : rc;
 }
 
 void experiment_add_arm(struct experiment *e, const char *id, const char *label)

@@ -12,9 +12,10 @@
 #include "core/history.h"
 #include "core/pending.h"
 
-#define PMF_MAX 1000   /* arms up to which ?include=pmf answers */
-#define SCAN_MAX 65536 /* arms that one decision may walk through */
-#define DRAW_FROM 65   /* arms from which a policy's draw() is used instead of its pmf() */
+#define PMF_MAX 1000              /* arms up to which ?include=pmf answers */
+#define SCAN_MAX 65536            /* arms that one decision may walk through */
+#define SLATE_WORK_MAX (1u << 22) /* arms of a slate times those it may be drawn from */
+#define DRAW_FROM 65 /* arms from which a policy's draw() is used instead of its pmf() */
 
 struct experiment;
 

@@ -182,6 +182,11 @@ static int draw_from_pmf(struct making *m, const double **ret_pmf, struct errinf
 	if (!pmf || (e->ops->note && !own)) {
 		return experiment_no_memory(err);
 	}
+	if (m->ask.k > 1 && n > SLATE_WORK_MAX / m->ask.k) {
+		return err_set(err, RC_LIMIT, "too_many", "/eligible",
+		    "a slate of %u is drawn from at most %u arms; name the eligible ones", m->ask.k,
+		    SLATE_WORK_MAX / m->ask.k);
+	}
 	if (e->ops->pmf(e->state, &m->ask, &m->policy_rng, pmf)) {
 		return bad_policy(e, err);
 	}

@@ -68,8 +68,8 @@ struct policy_ops {
 	int (*create)(const struct policy_env *env, void **ret_state);
 	void (*destroy)(void *state);         /* NULL is fine */
 	uint32_t (*slots)(const void *state); /* how many arms were ever added */
-	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY: as before.
-	 */
+	/* Memory for `slots` slots in all, so that no later call needs any. RC_MEMORY, RC_LIMIT
+	 * (more than the policy takes with these parameters): as before. */
 	int (*reserve)(void *state, size_t slots);
 
 	void (*arm_add)(void *state, uint32_t slot); /* changes; the next slot, active */

@@ -256,7 +256,8 @@ int engine_refusal(int rc, struct errinfo *err)
 		return err_set(
 		    err, rc, "storage_failed", "", "the store failed; a restart recovers");
 	case RC_LIMIT:
-		return err_set(err, rc, "too_many", "", "the event is too large");
+		return err_set(
+		    err, rc, "too_many", "", "the event is too large, or its policy takes no more");
 	default:
 		return err_set(err, rc, "out_of_memory", "", "out of memory");
 	}

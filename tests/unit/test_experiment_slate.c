@@ -190,6 +190,56 @@ START_TEST(what_slates_cannot_have_is_refused)
 }
 END_TEST
 
+/* 4,097 arms are too many for slates of 1,024, unless most of them are left out. */
+START_TEST(the_work_of_a_draw_is_bounded)
+{
+	struct experiment_spec spec = slate_spec(SLATE_MAX);
+	static char text[SLATE_WORK_MAX / SLATE_MAX + 1][8];
+	static struct spec_arm arms[SLATE_WORK_MAX / SLATE_MAX + 1];
+	const char *first[] = {"0", "1"};
+	struct select_in in = {.id = NULL};
+	struct event ev;
+	struct rig r;
+
+	spec.arms = arms;
+	spec.narms = sizeof(arms) / sizeof(arms[0]);
+	for (size_t i = 0; i < spec.narms; i++) {
+		snprintf(text[i], sizeof(text[i]), "%zu", i);
+		arms[i] = (struct spec_arm){.id = text[i], .label = ""};
+	}
+	rig_init(&r, &spec);
+	ck_assert_int_eq(experiment_select(r.e, &in, AT_US, &r.mem, &ev, &r.err), RC_LIMIT);
+	in.exclude = first;
+	in.nexclude = 1;
+	ev = decided(&r, &in, AT_US);
+	ck_assert_int_eq((int)ev.decision.npicks, SLATE_MAX);
+	rig_release(&r);
+}
+END_TEST
+
+START_TEST(a_policy_refuses_arms_beyond_its_memory)
+{
+	struct experiment_spec spec = spec_of("recovering");
+	struct spec_param d_max = {.name = "d_max", .number = 4096};
+	struct errinfo err = {.rc = 0};
+	static char text[2000][8];
+	static struct spec_arm arms[2000];
+	struct experiment *e;
+
+	for (size_t i = 0; i < 2000; i++) {
+		snprintf(text[i], sizeof(text[i]), "%zu", i);
+		arms[i] = (struct spec_arm){.id = text[i], .label = ""};
+	}
+	spec.params = &d_max;
+	spec.nparams = 1;
+	spec.arms = arms;
+	spec.narms = 2000;
+	ck_assert_int_eq(
+	    experiment_new(&spec, policy_find("recovering"), AT_US, &e, &err), RC_LIMIT);
+	ck_assert_str_eq(err.pointer, "/arms");
+}
+END_TEST
+
 START_TEST(a_decision_has_so_many_groups_and_no_more)
 {
 	struct experiment_spec spec = slate_spec(1);
@@ -280,5 +330,6 @@ END_TEST
 RUN("experiment_slate", arms_are_drawn_one_after_another_without_replacement,
     a_slate_is_as_long_as_there_are_arms, each_arm_is_rewarded_apart_and_the_last_one_closes,
     what_is_left_of_a_slate_closes_with_its_window, wrong_feedback_is_told,
-    a_decision_has_so_many_groups_and_no_more, what_slates_cannot_have_is_refused,
+    a_decision_has_so_many_groups_and_no_more, the_work_of_a_draw_is_bounded,
+    a_policy_refuses_arms_beyond_its_memory, what_slates_cannot_have_is_refused,
     a_replay_derives_slates_and_their_rewards)
