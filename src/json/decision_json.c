@@ -35,42 +35,15 @@ static int no_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-/* An array of numbers (or one number) for a policy that reads a vector without names. */
-static int numbers_from_json(
-    const json_t *v, size_t dim, struct arena *mem, struct select_in *ret, struct errinfo *err)
-{
-	double *x = arena_array(mem, dim, sizeof(*x));
-	size_t n = json_is_array(v) ? json_array_size(v) : json_is_number(v);
-	char where[BIND_POINTER_MAX];
-
-	if (!x) {
-		return no_memory(err);
-	}
-	if (n != dim) {
-		return err_set(err, RC_INVALID, "out_of_range", "/context",
-		    "context must be %zu number%s", dim, dim == 1 ? "" : "s in an array");
-	}
-	for (size_t i = 0; i < n; i++) {
-		const json_t *f = json_is_array(v) ? json_array_get(v, i) : v;
-
-		snprintf(where, sizeof(where), "/context/%zu", i);
-		if (!json_is_number(f)) {
-			return err_set(
-			    err, RC_INVALID, "wrong_type", where, "entry %zu must be a number", i);
-		}
-		x[i] = json_number_value(f);
-	}
-	ret->x = x;
-	ret->dim = n;
-	return 0;
-}
-
-/* The declared features in their order, as a vector; from an array or from named numbers. */
+/* The declared features in their order, as a vector; from an array, from named numbers, or from the
+ * number of the only one. */
 static int vector_from_json(const json_t *v, const struct experiment_spec *spec, struct arena *mem,
     struct select_in *ret, struct errinfo *err)
 {
 	double *x = arena_array(mem, spec->nfeatures, sizeof(*x));
-	size_t n = json_is_array(v) ? json_array_size(v) : json_object_size(v);
+	size_t n = json_is_number(v)  ? 1
+		   : json_is_array(v) ? json_array_size(v)
+				      : json_object_size(v);
 	char where[BIND_POINTER_MAX];
 
 	if (!x) {
@@ -81,8 +54,9 @@ static int vector_from_json(const json_t *v, const struct experiment_spec *spec,
 		    "the experiment declares %zu features, not %zu", spec->nfeatures, n);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const json_t *f =
-		    json_is_array(v) ? json_array_get(v, i) : json_object_get(v, spec->features[i]);
+		const json_t *f = json_is_number(v)  ? v
+				  : json_is_array(v) ? json_array_get(v, i)
+						     : json_object_get(v, spec->features[i]);
 
 		if (!json_is_number(f)) {
 			if (json_is_array(v)) {
@@ -131,10 +105,11 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
     struct select_in *ret, struct errinfo *err)
 {
 	struct experiment_spec spec;
-	bool one = json_is_number(v) && experiment_dim(e) == 1;
 	int rc;
 
-	if (!json_is_object(v) && !json_is_array(v) && !one) {
+	experiment_spec_of(e, &spec);
+	if (!json_is_object(v) && !json_is_array(v) &&
+	    !(json_is_number(v) && spec.nfeatures == 1)) {
 		return err_set(err, RC_INVALID, "wrong_type", "/context",
 		    "context must be an object or an array, not %s", bind_type_name(v));
 	}
@@ -147,10 +122,6 @@ static int context_from_json(const json_t *v, const struct experiment *e, struct
 		return rc == RC_MEMORY ? no_memory(err)
 				       : err_set(err, rc, "too_many", "/context",
 					     "context is longer than %d bytes", CONTEXT_TEXT_MAX);
-	}
-	experiment_spec_of(e, &spec);
-	if (experiment_dim(e) && (one || !spec.nfeatures)) {
-		return numbers_from_json(v, experiment_dim(e), mem, ret, err);
 	}
 	return spec.nfeatures ? vector_from_json(v, &spec, mem, ret, err) : 0;
 }

@@ -660,6 +660,20 @@ class Decisions(ApiTest):
         self.assertEqual((s["voided"], s["open"], s["rewards"]), (1, 0, 0))
 
 
+class OneFeature(ApiTest):
+    def test_a_single_feature_may_be_a_bare_number(self):
+        path = self.make(context=["c"], policy={"name": "cheb_cb"})
+        for context in (0.25, [0.25], {"c": 0.25}):
+            self.decide(path, context=context)
+        x = [e["x"] for e in self.c.events(path.rsplit("/", 1)[1]) if e["kind"] == "decision"]
+        self.assertEqual(x, [[0.25]] * 3)
+        self.problem(self.c.post(path + "/decisions", {"context": "high"}), 422, "wrong_type",
+                     "/context")
+        two = self.make(context=["c", "d"])
+        self.problem(self.c.post(two + "/decisions", {"context": 0.25}), 422, "wrong_type",
+                     "/context")
+
+
 class Slates(ApiTest):
     def test_a_slate_is_rewarded_by_arm(self):
         path = self.make(slots=2)
