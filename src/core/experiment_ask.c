@@ -162,6 +162,14 @@ static bool is_closing(const struct experiment *e, const struct pending *p)
 	return pending_is_open(p) && !is_unshown(p) && (p->rewards || e->settings.has_fallback);
 }
 
+enum feedback_status experiment_judge_late(const struct experiment *e, bool closed)
+{
+	if (e->settings.late == LATE_DROP) {
+		return FEEDBACK_LATE;
+	}
+	return e->settings.late == LATE_RECORD || closed ? FEEDBACK_RECORDED : FEEDBACK_LEARNT;
+}
+
 /* What becomes of a reward, by the rules of the experiment: status, flags and value in f. */
 static void judge_reward(const struct experiment *e, const struct event *d, const struct pending *p,
     double clipped, bool late, struct event_feedback *f)
@@ -172,13 +180,12 @@ static void judge_reward(const struct experiment *e, const struct event *d, cons
 		f->status = FEEDBACK_DUPLICATE;
 	} else if (is_retired(e, d)) {
 		f->status = FEEDBACK_RECORDED;
-	} else if (late && e->settings.late == LATE_DROP) {
-		f->status = FEEDBACK_LATE;
-	} else if (late && (e->settings.late == LATE_RECORD || p->flags & PENDING_LEARNT ||
-			       is_unshown(p) || is_closing(e, p))) {
-		f->status = FEEDBACK_RECORDED;
 	} else if (late) {
-		learn_now(f, p, clipped);
+		f->status = experiment_judge_late(
+		    e, p->flags & PENDING_LEARNT || is_unshown(p) || is_closing(e, p));
+		if (f->status == FEEDBACK_LEARNT) {
+			learn_now(f, p, clipped);
+		}
 	} else if (first && p->rewards) {
 		f->status = FEEDBACK_DUPLICATE; /* the first one is held until activation */
 	} else if (first && !is_unshown(p)) {

@@ -44,6 +44,10 @@ double experiment_clip(const struct experiment *e, double reward);
 int experiment_check_settings(
     const struct experiment *e, const struct settings *s, struct errinfo *err);
 
+/* What becomes of a late reward: LATE (dropped), RECORDED, or LEARNT. closed: something else was,
+ * or is about to be, learnt in its place. */
+enum feedback_status experiment_judge_late(const struct experiment *e, bool closed);
+
 bool experiment_is_slate(const struct experiment *e);
 /* The rest of experiment_reward, and of void and expiry, for slates. Flags and kind of ev are set.
  * RC_INVALID, RC_MEMORY. */

@@ -25,12 +25,10 @@ static void judge(
 		a->status = FEEDBACK_DUPLICATE;
 	} else if (is_gone(e, &a->pick)) {
 		a->status = FEEDBACK_RECORDED;
-	} else if (late && e->settings.late == LATE_DROP) {
-		a->status = FEEDBACK_LATE;
-	} else if (late && (e->settings.late == LATE_RECORD || closing)) {
-		a->status = FEEDBACK_RECORDED;
 	} else {
-		a->status = FEEDBACK_LEARNT;
+		a->status = late ? experiment_judge_late(e, closing) : FEEDBACK_LEARNT;
+	}
+	if (a->status == FEEDBACK_LEARNT) {
 		a->learn = experiment_clip(e, a->reward);
 		a->flags |= FEEDBACK_LEARN | (p->flags & PENDING_LOST ? FEEDBACK_REVIVED : 0);
 	}
