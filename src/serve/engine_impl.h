@@ -25,6 +25,7 @@ struct engine_item {
 	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
 	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
 	uint64_t plan_seq;       /* of the event that began the plan in the making; 0: none */
+	uint64_t plan_after_us;  /* monotonic: one that failed is not begun again before */
 };
 
 struct engine {

@@ -9,6 +9,7 @@
 #include "serve/engine_impl.h"
 
 #define INPUT_MAX ((size_t)256 << 20)
+#define RETRY_US (10 * CLOCK_SECOND_US)
 
 struct engine_job {
 	struct engine_item *it; /* a reference */
@@ -63,7 +64,8 @@ static int begin(struct engine_work *w, uint64_t at_us, struct errinfo *err)
 int engine_plan(struct engine_work *w, uint64_t at_us, struct errinfo *err)
 {
 	/* Begun, but nobody is at it: the daemon was stopped meanwhile, or memory was short. */
-	bool orphan = experiment_is_planning(w->e) && !w->it->plan_seq;
+	bool orphan = experiment_is_planning(w->e) && !w->it->plan_seq &&
+		      clock_mono_us() >= w->it->plan_after_us;
 	struct event ev;
 	int rc;
 
@@ -87,7 +89,10 @@ static void finish(struct engine *g, struct engine_job *job, int made, const str
 		job->it->plan_seq = 0;
 		if (made == 0 && !job->it->purged) {
 			experiment_plan_done(w->e, clock_wall_us(), out->data, out->len, &ev);
-			engine_record(w, &ev, NULL, NULL); /* refused: it is an orphan, as above */
+			made = engine_record(w, &ev, NULL, NULL);
+		}
+		if (made) { /* an orphan now: not at once, else every decision would begin one */
+			job->it->plan_after_us = clock_mono_us() + RETRY_US;
 		}
 	}
 	engine_commit(w);
