@@ -244,38 +244,47 @@ int rep_simulate(
 	return rc;
 }
 
-int rep_regret(struct rep *r, const char *what, const struct rep_play *play,
-    const struct rep_reference *reference, struct errinfo *err)
+static int play_line(struct rep *r, const struct rep_line *line, struct sim_estimate *ret_regret,
+    struct errinfo *err)
 {
+	struct rep_play play = line->play;
 	struct sim_result result;
 	int rc;
 
-	rep_step(r, what);
-	rc = rep_simulate(r, play, &result, err);
+	play.runs = r->quick ? line->quick_runs : play.runs;
+	rep_step(r, line->what);
+	rc = rep_simulate(r, &play, &result, err);
 	if (rc) {
 		return rc;
 	}
-	rep_row(r, what, reference, result.regret.mean, result.regret.se);
 	for (uint32_t i = 0; i < result.ncurve; i++) {
-		rep_point(r, what, (double)result.at[i], result.curve[i].mean, result.curve[i].se);
+		rep_point(
+		    r, line->what, (double)result.at[i], result.curve[i].mean, result.curve[i].se);
 	}
+	*ret_regret = result.regret;
 	sim_release(&result);
 	return 0;
 }
 
 int rep_lines(struct rep *r, const struct rep_line *lines, size_t n, struct errinfo *err)
 {
-	int rc = 0;
+	struct sim_estimate regret = {0, 0};
 
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct rep_play play = lines[i].play;
+	for (size_t i = 0; i < n; i++) {
+		int rc = 0;
 
-		if (!r->quick || lines[i].quick_runs) {
-			play.runs = r->quick ? lines[i].quick_runs : play.runs;
-			rc = rep_regret(r, lines[i].what, &play, &lines[i].reference, err);
+		if (r->quick && !lines[i].quick_runs) {
+			continue;
 		}
+		if (lines[i].play.env) {
+			rc = play_line(r, &lines[i], &regret, err);
+		}
+		if (rc) {
+			return rc;
+		}
+		rep_row(r, lines[i].what, &lines[i].reference, regret.mean, regret.se);
 	}
-	return rc;
+	return 0;
 }
 
 int reproduce_run(const struct rep_headline *h, bool quick, uint64_t seed, const char *dir,

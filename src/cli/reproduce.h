@@ -48,10 +48,8 @@ struct rep_play {
 };
 int rep_simulate(
     struct rep *r, const struct rep_play *play, struct sim_result *ret, struct errinfo *err);
-/* Its regret as a row, and its curve under that name. */
-int rep_regret(struct rep *r, const char *what, const struct rep_play *play,
-    const struct rep_reference *reference, struct errinfo *err);
-/* Rows that differ in a simulation alone. quick_runs 0: not in a quick run. */
+/* Rows that differ in a simulation alone: its regret, and its curve under the same name. quick_runs
+ * 0: not in a quick run. */
 struct rep_line {
 	const char *what;
 	struct rep_play play;
