@@ -12,6 +12,16 @@ static struct {
 	_Atomic uint64_t seq;
 } damage;
 
+/* A copy with one bit flipped in the middle; the caller's to free. */
+static unsigned char *flipped(const void *body, size_t len)
+{
+	unsigned char *copy = malloc(len);
+
+	memcpy(copy, body, len);
+	copy[len / 2] ^= 1;
+	return copy;
+}
+
 static int put_snapshot(void *db, const struct store_snapshot *s)
 {
 	struct store_snapshot bad = *s;
@@ -21,10 +31,7 @@ static int put_snapshot(void *db, const struct store_snapshot *s)
 	if (snapshots != RIG_BAD_SNAPSHOTS) {
 		return snapshots == RIG_SNAPSHOTS ? backend->put_snapshot(db, s) : 0;
 	}
-	body = malloc(s->len);
-	memcpy(body, s->body, s->len);
-	body[s->len / 2] ^= 1;
-	bad.body = body;
+	bad.body = body = flipped(s->body, s->len);
 	rc = backend->put_snapshot(db, &bad);
 	free(body);
 	return rc;
@@ -39,10 +46,7 @@ static int put_event(void *db, const struct store_record *r)
 	if (r->experiment != damage.experiment || r->seq != damage.seq) {
 		return backend->put_event(db, r);
 	}
-	body = malloc(r->len);
-	memcpy(body, r->body, r->len);
-	body[r->len / 2] ^= 1;
-	bad.body = body;
+	bad.body = body = flipped(r->body, r->len);
 	rc = backend->put_event(db, &bad);
 	free(body);
 	return rc;

@@ -8,42 +8,14 @@
 
 #include "cli/cmd_simulate.h"
 #include "test.h"
+#include "tests/unit/command_rig.h"
 
-#define ARGS_MAX 32
 #define OUTPUT_MAX 65536
 #define ENV "bernoulli:means=[0.9,0.1]"
 
-/* Standard output of the command, NUL-terminated; what it says on standard error is dropped. */
 static int run(char output[OUTPUT_MAX], const char *const *args)
 {
-	char *argv[ARGS_MAX + 2] = {strdup("simulate")};
-	int argc = 1, rc, out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-	int nowhere = open("/dev/null", O_WRONLY);
-	FILE *f = tmpfile();
-	size_t n;
-
-	for (; args[argc - 1] && argc <= ARGS_MAX; argc++) {
-		argv[argc] = strdup(args[argc - 1]);
-	}
-	fflush(stdout);
-	dup2(fileno(f), STDOUT_FILENO);
-	dup2(nowhere, STDERR_FILENO);
-	optind = 0;
-	rc = cmd_simulate(argc, argv);
-	fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	rewind(f);
-	n = fread(output, 1, OUTPUT_MAX - 1, f);
-	output[n] = '\0';
-	fclose(f);
-	close(nowhere);
-	close(out);
-	close(err);
-	for (int i = 0; i < argc; i++) {
-		free(argv[i]);
-	}
-	return rc;
+	return run_command(cmd_simulate, "simulate", args, output, OUTPUT_MAX);
 }
 
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})

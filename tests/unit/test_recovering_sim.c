@@ -11,9 +11,9 @@
 #include "eval/sim.h"
 #include "policies/policies.h"
 #include "test.h"
+#include "tests/unit/command_rig.h"
 
 #define TEXT_MAX 8192
-#define ARGS_MAX 16
 #define HORIZON 32000
 
 /* c (1 - exp(-d / tau)): the best plan has periods 4 4 4 3 4 3 3 and leaves the last arm out. */
@@ -110,34 +110,7 @@ END_TEST
 
 static int run(char text[TEXT_MAX], const char *const *args)
 {
-	char *argv[ARGS_MAX + 2] = {strdup("plan")};
-	int argc = 1, rc, out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-	int nowhere = open("/dev/null", O_WRONLY);
-	FILE *f = tmpfile();
-	size_t n;
-
-	for (; args[argc - 1] && argc <= ARGS_MAX; argc++) {
-		argv[argc] = strdup(args[argc - 1]);
-	}
-	fflush(stdout);
-	dup2(fileno(f), STDOUT_FILENO);
-	dup2(nowhere, STDERR_FILENO);
-	optind = 0;
-	rc = cmd_plan(argc, argv);
-	fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	rewind(f);
-	n = fread(text, 1, TEXT_MAX - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	close(nowhere);
-	close(out);
-	close(err);
-	for (int i = 0; i < argc; i++) {
-		free(argv[i]);
-	}
-	return rc;
+	return run_command(cmd_plan, "plan", args, text, TEXT_MAX);
 }
 
 static int plan(char text[TEXT_MAX], const char *tables, const char *slots, const char *more)
