@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/digits.h"
 #include "base/err.h"
 
 #define DAY_S UINT64_C(86400)
@@ -30,14 +31,6 @@ uint64_t clock_mono_us(void)
 	return now_us(CLOCK_MONOTONIC);
 }
 
-static void put_digits(char *to, unsigned v, int n)
-{
-	while (n-- > 0) {
-		to[n] = (char)('0' + v % 10);
-		v /= 10;
-	}
-}
-
 /* The date of a day since 1970-01-01: years begin in March and 400 of them are an era, so that leap
  * days come last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
 static void put_date(char *to, uint64_t day)
@@ -47,9 +40,9 @@ static void put_date(char *to, uint64_t day)
 	unsigned in_year = in_era - (365 * y + y / 4 - y / 100);
 	unsigned m = (5 * in_year + 2) / 153;
 
-	put_digits(to + 8, in_year - (153 * m + 2) / 5 + 1, 2);
-	put_digits(to + 5, m < 10 ? m + 3 : m - 9, 2);
-	put_digits(to, y + 400 * era + (m >= 10), 4);
+	digits_put_fixed(to + 8, in_year - (153 * m + 2) / 5 + 1, 2);
+	digits_put_fixed(to + 5, m < 10 ? m + 3 : m - 9, 2);
+	digits_put_fixed(to, y + 400 * era + (m >= 10), 4);
 }
 
 /* Two of these stand in every answer: ten times as fast as strftime and printf. */
@@ -59,10 +52,10 @@ void clock_format(uint64_t wall_us, char ret_text[CLOCK_TEXT_MAX])
 
 	memcpy(ret_text, "0000-00-00T00:00:00.000000Z", 28);
 	put_date(ret_text, wall_us / CLOCK_SECOND_US / DAY_S);
-	put_digits(ret_text + 11, s / 3600, 2);
-	put_digits(ret_text + 14, s / 60 % 60, 2);
-	put_digits(ret_text + 17, s % 60, 2);
-	put_digits(ret_text + 20, (unsigned)(wall_us % CLOCK_SECOND_US), 6);
+	digits_put_fixed(ret_text + 11, s / 3600, 2);
+	digits_put_fixed(ret_text + 14, s / 60 % 60, 2);
+	digits_put_fixed(ret_text + 17, s % 60, 2);
+	digits_put_fixed(ret_text + 20, (unsigned)(wall_us % CLOCK_SECOND_US), 6);
 }
 
 /* Reads exactly n digits; false leaves *p where it was. */

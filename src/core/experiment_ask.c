@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The questions about feedback: each is const and answers with the event that would change the
  * state. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "core/experiment_impl.h"
 
 int experiment_no_memory(struct errinfo *err)
@@ -33,13 +33,25 @@ static uint32_t id_check(const struct experiment *e, uint64_t seq)
 	return (uint32_t)rng_u64(&rng);
 }
 
+static void make_id(const struct experiment *e, uint64_t seq, char ret[DECISION_ID_MAX])
+{
+	char *to = ret;
+
+	*to++ = 'd';
+	*to++ = ':';
+	to = digits_put(to, seq);
+	*to++ = '-';
+	to = digits_put_hex(to, id_check(e, seq), 8);
+	*to = '\0';
+}
+
 const char *experiment_decision_id(
     const struct experiment *e, const struct event *d, char scratch[DECISION_ID_MAX])
 {
 	if (d->decision.id) {
 		return d->decision.id;
 	}
-	snprintf(scratch, DECISION_ID_MAX, "d:%" PRIu64 "-%08" PRIx32, d->seq, id_check(e, d->seq));
+	make_id(e, d->seq, scratch);
 	return scratch;
 }
 
@@ -58,7 +70,7 @@ uint64_t experiment_decision_seq(const struct experiment *e, const char *id)
 		return 0;
 	}
 	seq = strtoull(id + 2, &end, 10);
-	snprintf(again, sizeof(again), "d:%" PRIu64 "-%08" PRIx32, seq, id_check(e, seq));
+	make_id(e, seq, again);
 	return strcmp(again, id) == 0 ? seq : 0;
 }
 

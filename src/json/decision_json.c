@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/decision_json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digits.h"
 #include "json/bind.h"
 
 #define ELIGIBLE_MAX 10000
@@ -235,11 +235,24 @@ static void put(struct buf *out, const char *s)
 	buf_put(out, s, strlen(s));
 }
 
+static void put_count(struct buf *out, uint64_t v)
+{
+	char text[DIGITS_MAX];
+
+	buf_put(out, text, (size_t)(digits_put(text, v) - text));
+}
+
 /* As JSON wants a real: with a point or an exponent. Propensities are finite. */
 static void put_real(struct buf *out, double v)
 {
 	char text[32];
 
+	if (v >= 0 && v < 1e15 &&
+	    v == (double)(uint64_t)v) { /* a draw without choice, most often */
+		put_count(out, (uint64_t)v);
+		put(out, ".0");
+		return;
+	}
 	snprintf(text, sizeof(text), "%.17g", v);
 	put(out, text);
 	if (!strpbrk(text, ".e")) {
@@ -312,14 +325,14 @@ static void put_pmf(struct buf *out, const struct experiment *e, const struct ev
 void decision_write(const struct experiment *e, const struct event *ev, struct buf *out)
 {
 	const struct event_decision *d = &ev->decision;
-	char scratch[DECISION_ID_MAX], at[CLOCK_TEXT_MAX], seq[24];
+	char scratch[DECISION_ID_MAX], at[CLOCK_TEXT_MAX];
 
 	put(out, "{\"id\":\"");
 	put(out, experiment_decision_id(e, ev, scratch));
 	put(out, "\"");
 	put_member(out, "experiment", experiment_name(e));
-	snprintf(seq, sizeof(seq), ",\"seq\":%" PRIu64, ev->seq);
-	put(out, seq);
+	put(out, ",\"seq\":");
+	put_count(out, ev->seq);
 	put_picks(out, e, d);
 	put_member(out, "policy", experiment_policy(e)->name);
 	clock_format(ev->at_us, at);

@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The small parts that everything stands on. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/log.h"
 #include "base/param.h"
 #include "serve/config.h"
 #include "tests/unit/test.h"
+
+/* ---- digits ---- */
+
+START_TEST(digits_are_what_printf_writes)
+{
+	static const uint64_t some[] = {0, 1, 9, 10, 99, 100, 4294967296, UINT64_MAX};
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		char want[64], got[64] = "", *to;
+
+		snprintf(want, sizeof(want), "%" PRIu64 "-%016" PRIx64 "-%03" PRIu64, some[i],
+		    some[i], some[i] % 1000);
+		to = digits_put(got, some[i]);
+		*to++ = '-';
+		to = digits_put_hex(to, some[i], 16);
+		*to++ = '-';
+		*digits_put_fixed(to, some[i], 3) = '\0';
+		ck_assert_str_eq(got, want);
+	}
+}
+END_TEST
 
 /* ---- buf ---- */
 
@@ -338,8 +361,9 @@ START_TEST(a_line_that_is_cut_is_still_a_line)
 }
 END_TEST
 
-RUN("base", a_writer_stays_failed_and_within_its_bound, a_number_has_one_encoding,
-    a_reader_stays_failed_and_believes_no_length, an_arena_is_bounded_and_aligned,
-    instants_are_written_and_read_back, durations_are_written_and_read_back,
-    a_setting_outside_its_bounds_is_told_them, a_bad_line_of_the_file_is_named,
-    a_value_cannot_forge_a_line, a_line_that_is_cut_is_still_a_line)
+RUN("base", digits_are_what_printf_writes, a_writer_stays_failed_and_within_its_bound,
+    a_number_has_one_encoding, a_reader_stays_failed_and_believes_no_length,
+    an_arena_is_bounded_and_aligned, instants_are_written_and_read_back,
+    durations_are_written_and_read_back, a_setting_outside_its_bounds_is_told_them,
+    a_bad_line_of_the_file_is_named, a_value_cannot_forge_a_line,
+    a_line_that_is_cut_is_still_a_line)
