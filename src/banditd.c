@@ -54,10 +54,10 @@ static void on_notify(void *arg)
 	}
 }
 
-static void on_committed(void *arg, size_t events, uint64_t elapsed_us)
+static void on_committed(void *arg, const struct store_commit *c)
 {
 	(void)arg;
-	metrics_commit(events, elapsed_us);
+	metrics_commit(c);
 }
 
 static void on_report(void *arg, int rc, const char *what, const char *experiment, uint64_t seq)

@@ -36,6 +36,13 @@ enum decision_flag {
 	DECISION_FORECAST = 16,  /* a prediction, no arms */
 };
 
+/* Of the arm drawn most often before this decision, where its probability is known: whether draws
+ * follow the propensities can be watched by it. Not part of the log. */
+struct watched {
+	double p; /* its propensity in this decision; 0: not watched, or certain either way */
+	bool drawn;
+};
+
 struct event_decision {
 	const char *id;       /* the caller's; NULL: made from seq */
 	uint64_t fingerprint; /* of the request, to tell a retry from another body; 0 without id */
@@ -54,6 +61,7 @@ struct event_decision {
 	size_t ngroups;
 	const void *memo; /* the policy's, for its update */
 	size_t nmemo;
+	struct watched watched;
 };
 
 enum arm_op { ARM_OP_ADD, ARM_OP_SET };

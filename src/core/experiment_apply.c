@@ -94,7 +94,12 @@ static int apply_decision(struct experiment *e, const struct event *ev)
 	e->totals.decisions++;
 	e->totals.open += d->npicks || (d->flags & DECISION_FORECAST);
 	for (size_t i = 0; i < d->npicks; i++) {
-		e->arms.totals[d->picks[i].slot].decisions++;
+		uint32_t slot = d->picks[i].slot;
+
+		e->arms.totals[slot].decisions++;
+		if (e->arms.totals[slot].decisions > e->arms.totals[e->leader].decisions) {
+			e->leader = slot;
+		}
 	}
 	count_groups(e, d, groups);
 	history_decision(&e->history, ev->at_us);

@@ -22,6 +22,7 @@ struct experiment {
 	bool has_windows; /* settings ever had a window */
 	struct totals totals;
 	struct arms arms;
+	uint32_t leader;        /* the slot drawn most often; for watching, not part of the state */
 	struct arms groups;     /* ids and totals; their state means nothing */
 	struct result *results; /* scratch, one per arm; POLICY_FULL only */
 	bool planning;          /* a plan was begun and has not come yet */

@@ -8,6 +8,8 @@
 #include "core/experiment_impl.h"
 #include "core/pmf.h"
 
+#define WATCH_EACH 8 /* of decisions among many arms */
+
 static int by_slot(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -252,6 +254,46 @@ static int choose(struct making *m, uint64_t *ret_repeat, struct errinfo *err)
 	return 0;
 }
 
+/* The place of a slot in the ask, or ask.n. */
+static size_t place_of(const struct ask *ask, uint32_t slot)
+{
+	size_t lo = 0, hi = ask->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ask->slots[mid] < slot) {
+			lo = mid + 1;
+		} else {
+			hi = mid;
+		}
+	}
+	return lo < ask->n && ask->slots[lo] == slot ? lo : ask->n;
+}
+
+/* What the leader's chance was. Which decisions are watched depends on nothing but their number
+ * where it takes a search of its own. */
+static void watch(struct making *m, const double *pmf)
+{
+	const struct experiment *e = m->e;
+	double floor = e->settings.floor, p;
+	size_t i;
+
+	if (m->d->npicks != 1 || m->ask.k != 1 || (!pmf && e->seq % WATCH_EACH != 0)) {
+		return;
+	}
+	i = place_of(&m->ask, e->leader);
+	if (i == m->ask.n) {
+		return;
+	}
+	p = pmf ? pmf[i]
+		: (1 - floor) * e->ops->prob(e->state, &m->ask, e->leader) +
+		      floor / (double)m->ask.n;
+	if (p > 0 && p < 1) {
+		m->d->watched = (struct watched){p, m->picks[0].slot == e->leader};
+	}
+}
+
 static int answer(struct making *m, bool want_pmf, uint64_t *ret_repeat, struct errinfo *err)
 {
 	const struct experiment *e = m->e;
@@ -263,9 +305,15 @@ static int answer(struct making *m, bool want_pmf, uint64_t *ret_repeat, struct 
 	} else if (m->ask.k == 1 && e->ops->draw && m->ask.all && m->ask.n >= DRAW_FROM &&
 		   !want_pmf) {
 		rc = draw_sublinear(m, err);
+		if (rc == 0) {
+			watch(m, NULL);
+		}
 	} else {
 		rc = draw_from_pmf(m, &pmf, err);
 		m->d->pmf = want_pmf ? pmf : NULL;
+		if (pmf) {
+			watch(m, pmf);
+		}
 	}
 	return rc ? rc : take_memo(m, err);
 }

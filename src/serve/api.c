@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
@@ -225,6 +226,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 	struct api_call c = {.a = a, .rq = rq, .rs = rs};
 	char allow[64];
 	const struct route *r = route_find(rq->method, rq->path, c.param, allow);
+	uint64_t start_us = clock_mono_us();
 	int rc;
 
 	common_headers(rs);
@@ -249,6 +251,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 		problem_reply(&c.err, rq->request_id, rs);
 	}
 	arena_reset(&a->mem);
+	metrics_handled(clock_mono_us() - start_us);
 }
 
 /* ---- what http asks ---- */

@@ -57,7 +57,7 @@ static int decide_perform(struct api_call *c, struct api_item_work *w, struct bu
 		return rc;
 	}
 	if (!w->replayed) {
-		metrics_decision(api_policy_index(experiment_policy(work->e)), 1);
+		metrics_decision(api_policy_index(experiment_policy(work->e)), &ev.decision);
 	}
 	w->status = w->replayed ? 200 : 201;
 	decision_write(work->e, &ev, out);

@@ -32,7 +32,7 @@ struct engine_options {
 	const struct policy_ops *(*find)(const char *name);
 	/* From the store's thread; see store_options. */
 	void (*notify)(void *arg);
-	void (*committed)(void *arg, size_t events, uint64_t elapsed_us);
+	void (*committed)(void *arg, const struct store_commit *c);
 	/* From the engine's thread and during engine_open: one line for the log. */
 	void (*report)(void *arg, int rc, const char *what, const char *experiment, uint64_t seq);
 	void *arg;

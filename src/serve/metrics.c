@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/metrics.h"
+#include "serve/metrics_impl.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,8 +38,9 @@ static struct {
 	atomic_ullong rejected[HTTP_REFUSALS];
 	atomic_ullong decisions[METRICS_POLICIES_MAX];
 	atomic_ullong rewards[METRICS_POLICIES_MAX][FEEDBACK_STATUSES];
+	struct draws draws[METRICS_POLICIES_MAX]; /* of the loop thread */
 	atomic_ullong unknown_feedback, void_feedback;
-	struct histogram commit, commit_events;
+	struct histogram handler, queue, commit, commit_events;
 } m;
 
 static const char *const refusal_names[HTTP_REFUSALS] = {
@@ -81,6 +82,11 @@ static void observe(struct histogram *h, const double *limits, double value, uin
 	add(&h->sum, sum);
 }
 
+static void observe_us(struct histogram *h, uint64_t us)
+{
+	observe(h, bounds, (double)us / 1e6, us);
+}
+
 static size_t route_index(const char *route)
 {
 	for (size_t i = 0; i < METRICS_ROUTES_MAX - 1 && m.routes[i]; i++) {
@@ -95,7 +101,7 @@ void metrics_request(const char *route, int status, uint64_t elapsed_us)
 {
 	struct route_counts *r = &m.route[route_index(route)];
 
-	observe(&r->duration, bounds, (double)elapsed_us / 1e6, elapsed_us);
+	observe_us(&r->duration, elapsed_us);
 	for (size_t i = 0; i < CODES; i++) {
 		int code = atomic_load_explicit(&r->code[i], memory_order_relaxed);
 
@@ -114,9 +120,10 @@ void metrics_rejected(enum http_refusal why)
 	add(&m.rejected[why], 1);
 }
 
-void metrics_decision(size_t policy, uint64_t n)
+void metrics_decision(size_t policy, const struct event_decision *d)
 {
-	add(&m.decisions[policy], n);
+	add(&m.decisions[policy], 1);
+	draws_add(&m.draws[policy], d);
 }
 
 void metrics_reward(size_t policy, enum feedback_status status, uint64_t n)
@@ -134,26 +141,32 @@ void metrics_void_feedback(void)
 	add(&m.void_feedback, 1);
 }
 
-void metrics_commit(size_t events, uint64_t elapsed_us)
+void metrics_handled(uint64_t elapsed_us)
 {
-	observe(&m.commit, bounds, (double)elapsed_us / 1e6, elapsed_us);
-	observe(&m.commit_events, event_bounds, (double)events, events);
+	observe_us(&m.handler, elapsed_us);
 }
 
-static void head(struct buf *out, const char *name, const char *type, const char *help)
+void metrics_commit(const struct store_commit *c)
+{
+	observe_us(&m.queue, c->waited_us);
+	observe_us(&m.commit, c->elapsed_us);
+	observe(&m.commit_events, event_bounds, (double)c->events, c->events);
+}
+
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void gauge(struct buf *out, const char *name, const char *help, double v)
 {
-	head(out, name, "gauge", help);
+	metrics_head(out, name, "gauge", help);
 	buf_printf(out, "%s %.17g\n", name, v);
 }
 
 static void counter(struct buf *out, const char *name, const char *help, double v)
 {
-	head(out, name, "counter", help);
+	metrics_head(out, name, "counter", help);
 	buf_printf(out, "%s %.17g\n", name, v);
 }
 
@@ -191,7 +204,7 @@ static void render_http(struct buf *out)
 {
 	char label[96];
 
-	head(out, "banditd_http_requests_total", "counter",
+	metrics_head(out, "banditd_http_requests_total", "counter",
 	    "Requests answered, by route and status.");
 	for (size_t i = 0; i < METRICS_ROUTES_MAX; i++) {
 		for (size_t k = 0; k < CODES && get(&m.route[i].count[k]); k++) {
@@ -201,7 +214,7 @@ static void render_http(struct buf *out)
 			    get(&m.route[i].count[k]));
 		}
 	}
-	head(out, "banditd_http_request_duration_seconds", "histogram",
+	metrics_head(out, "banditd_http_request_duration_seconds", "histogram",
 	    "From the first byte of a request to its answer.");
 	for (size_t i = 0; i < METRICS_ROUTES_MAX; i++) {
 		if (route_is_used(i)) {
@@ -210,7 +223,7 @@ static void render_http(struct buf *out)
 			    &m.route[i].duration, bounds, 1e-6);
 		}
 	}
-	head(out, "banditd_http_rejected_total", "counter",
+	metrics_head(out, "banditd_http_rejected_total", "counter",
 	    "Requests and connections refused by the HTTP layer.");
 	for (size_t i = 0; i < HTTP_REFUSALS; i++) {
 		buf_printf(out, "banditd_http_rejected_total{reason=\"%s\"} %llu\n",
@@ -220,12 +233,12 @@ static void render_http(struct buf *out)
 
 static void render_learning(struct buf *out)
 {
-	head(out, "banditd_decisions_total", "counter", "Decisions made, by policy.");
+	metrics_head(out, "banditd_decisions_total", "counter", "Decisions made, by policy.");
 	for (size_t p = 0; p < METRICS_POLICIES_MAX && m.policies[p]; p++) {
 		buf_printf(out, "banditd_decisions_total{policy=\"%s\"} %llu\n", m.policies[p],
 		    get(&m.decisions[p]));
 	}
-	head(out, "banditd_rewards_total", "counter",
+	metrics_head(out, "banditd_rewards_total", "counter",
 	    "Rewards received, by policy and what became of them.");
 	for (size_t p = 0; p < METRICS_POLICIES_MAX && m.policies[p]; p++) {
 		for (size_t s = 0; s < FEEDBACK_STATUSES; s++) {
@@ -244,9 +257,16 @@ static void render_learning(struct buf *out)
 
 static void render_store(const struct metrics_gauges *g, struct buf *out)
 {
-	head(out, "banditd_commit_duration_seconds", "histogram", "Time of one commit to disk.");
+	metrics_head(out, "banditd_handler_duration_seconds", "histogram",
+	    "Time in the loop thread to parse, decide and write one answer.");
+	histogram(out, "banditd_handler_duration_seconds", "", &m.handler, bounds, 1e-6);
+	metrics_head(out, "banditd_queue_duration_seconds", "histogram",
+	    "How long the first event of a commit waited for it to begin.");
+	histogram(out, "banditd_queue_duration_seconds", "", &m.queue, bounds, 1e-6);
+	metrics_head(
+	    out, "banditd_commit_duration_seconds", "histogram", "Time of one commit to disk.");
 	histogram(out, "banditd_commit_duration_seconds", "", &m.commit, bounds, 1e-6);
-	head(out, "banditd_commit_events", "histogram", "Events in one commit.");
+	metrics_head(out, "banditd_commit_events", "histogram", "Events in one commit.");
 	histogram(out, "banditd_commit_events", "", &m.commit_events, event_bounds, 1);
 	gauge(
 	    out, "banditd_store_queue_events", "Events not yet on disk.", (double)g->queue_events);
@@ -273,7 +293,7 @@ static void render_process(struct buf *out)
 	long pages = 0, ignored = 0;
 	FILE *f = fopen("/proc/self/statm", "r");
 
-	head(out, "banditd_log_lines_total", "counter", "Log lines written, by level.");
+	metrics_head(out, "banditd_log_lines_total", "counter", "Log lines written, by level.");
 	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
 		buf_printf(out, "banditd_log_lines_total{level=\"%s\"} %llu\n", levels[i],
 		    log_lines((enum log_level)i));
@@ -293,7 +313,7 @@ static void render_process(struct buf *out)
 
 void metrics_render(const struct metrics_gauges *g, struct buf *out)
 {
-	head(out, "banditd_build_info", "gauge", "Version and compiler; always 1.");
+	metrics_head(out, "banditd_build_info", "gauge", "Version and compiler; always 1.");
 	buf_printf(out, "banditd_build_info{version=\"%s\",compiler=\"%s\"} 1\n", PACKAGE_VERSION,
 	    __VERSION__);
 	render_http(out);
@@ -301,7 +321,8 @@ void metrics_render(const struct metrics_gauges *g, struct buf *out)
 	render_learning(out);
 	gauge(out, "banditd_open_decisions", "Decisions that wait for a reward.",
 	    (double)g->open_decisions);
-	head(out, "banditd_experiments", "gauge", "Experiments, by state.");
+	draws_render(m.draws, m.policies, out);
+	metrics_head(out, "banditd_experiments", "gauge", "Experiments, by state.");
 	buf_printf(out, "banditd_experiments{state=\"running\"} %llu\n",
 	    (unsigned long long)g->experiments_running);
 	buf_printf(out, "banditd_experiments{state=\"paused\"} %llu\n",

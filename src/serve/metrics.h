@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "core/event.h"
 #include "serve/http.h"
+#include "store/store.h"
 
 /* policies and routes are numbered by their place in their tables. */
 #define METRICS_POLICIES_MAX 32
@@ -20,11 +21,12 @@ void metrics_setup(const char *const *policies, const char *const *routes);
 
 void metrics_request(const char *route, int status, uint64_t elapsed_us); /* from one thread */
 void metrics_rejected(enum http_refusal why);
-void metrics_decision(size_t policy, uint64_t n);
+void metrics_decision(size_t policy, const struct event_decision *d); /* from one thread */
 void metrics_reward(size_t policy, enum feedback_status status, uint64_t n);
-void metrics_unknown_feedback(void); /* of no known decision */
-void metrics_void_feedback(void);    /* of a decision that was made void */
-void metrics_commit(size_t events, uint64_t elapsed_us);
+void metrics_unknown_feedback(void);       /* of no known decision */
+void metrics_void_feedback(void);          /* of a decision that was made void */
+void metrics_handled(uint64_t elapsed_us); /* a request: parsed, decided, written */
+void metrics_commit(const struct store_commit *c);
 
 /* What is read at the moment of asking. */
 struct metrics_gauges {

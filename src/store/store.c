@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/store_impl.h"
 
 static int found_any(void *arg, uint32_t experiment, uint64_t last_seq)
@@ -201,6 +202,9 @@ static uint64_t enqueue(struct store *s, const void *bytes, size_t n, size_t eve
 	struct queue *q = s->fill;
 	bool first = q->used == 0;
 
+	if (first) {
+		q->since_us = clock_mono_us();
+	}
 	if (n) {
 		memcpy(q->data + q->used, bytes, n);
 	}

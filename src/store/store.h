@@ -20,6 +20,12 @@
 struct store;
 struct store_reader;
 
+struct store_commit {
+	size_t events;
+	uint64_t waited_us;  /* the first of them, until the commit began */
+	uint64_t elapsed_us; /* the commit */
+};
+
 struct store_options {
 	const struct store_ops *ops;
 	const char *where;    /* state directory; must exist */
@@ -29,8 +35,7 @@ struct store_options {
 	/* From the commit thread, after store_durable(), store_failed() or store_full() changed.
 	 * Must not block. NULL is fine. */
 	void (*notify)(void *arg);
-	/* After each commit: events in it and how long it took; NULL is fine. */
-	void (*committed)(void *arg, size_t events, uint64_t elapsed_us);
+	void (*committed)(void *arg, const struct store_commit *c); /* after each; NULL is fine */
 	void *arg;
 };
 

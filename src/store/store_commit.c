@@ -122,7 +122,7 @@ static void begin_erasures(struct store *s)
 static int write_batch(struct store *s, struct errinfo *why)
 {
 	struct queue *q = s->busy;
-	uint64_t start_us = clock_mono_us();
+	uint64_t start_us = clock_mono_us(), since_us = q->since_us;
 	size_t n = q->events;
 	int rc = n ? put_batch(s, why) : 0;
 
@@ -140,7 +140,9 @@ static int write_batch(struct store *s, struct errinfo *why)
 	pthread_mutex_unlock(&s->lock);
 	notify(s);
 	if (n && s->o.committed) {
-		s->o.committed(s->o.arg, n, clock_mono_us() - start_us);
+		s->o.committed(s->o.arg, &(struct store_commit){.events = n,
+					     .waited_us = start_us - since_us,
+					     .elapsed_us = clock_mono_us() - start_us});
 	}
 	return 0;
 }

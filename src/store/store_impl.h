@@ -20,7 +20,8 @@ struct entry {
 struct queue {
 	unsigned char *data;
 	size_t used, events;
-	uint64_t ticket; /* of the last group in it */
+	uint64_t ticket;   /* of the last group in it */
+	uint64_t since_us; /* monotonic: when the first one came */
 };
 
 #define JOBS_MAX 1024   /* snapshots that wait */

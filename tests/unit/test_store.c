@@ -321,13 +321,12 @@ struct commits {
 	_Atomic size_t n, events;
 };
 
-static void count_commit(void *arg, size_t events, uint64_t elapsed_us)
+static void count_commit(void *arg, const struct store_commit *made)
 {
 	struct commits *c = arg;
 
-	(void)elapsed_us;
 	c->n++;
-	c->events += events;
+	c->events += made->events;
 }
 
 START_TEST(what_is_appended_while_corked_shares_a_commit)
