@@ -126,6 +126,11 @@ static bool within_rate(enum log_level level)
 	return true;
 }
 
+bool log_wants(enum log_level level)
+{
+	return level <= threshold;
+}
+
 void log_event(enum log_level level, const char *msg, ...)
 {
 	struct line l = {.len = 0};

@@ -5,6 +5,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
 enum log_format { LOG_KEY_VALUE, LOG_JSON };
 
@@ -16,6 +18,7 @@ void log_setup(enum log_level most, enum log_format format);
  * then pairs of key and value, all strings. At most 50 lines a second of each level are written;
  * the next one says how many were not. */
 void log_event(enum log_level level, const char *msg, ...) __attribute__((sentinel));
+bool log_wants(enum log_level level); /* would a line of this level be written? */
 /* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
 const char *log_num(double v);
 const char *log_int(unsigned long long v);

@@ -22,7 +22,7 @@ struct client {
 	char *base;
 	struct buf reply;
 	char why[CURL_ERROR_SIZE];
-	uint64_t retries;
+	uint64_t retries, patience_us;
 };
 
 static size_t take(char *p, size_t size, size_t n, void *arg)
@@ -70,6 +70,7 @@ int client_new(const char *url, struct client **ret, struct errinfo *err)
 	}
 	if (rc == 0) {
 		buf_init(&c->reply, REPLY_MAX);
+		c->patience_us = CLIENT_PATIENCE_US;
 		rc = set_up(c, url);
 	}
 	if (rc) {
@@ -90,6 +91,11 @@ void client_free(struct client *c)
 		free(c);
 		curl_global_cleanup();
 	}
+}
+
+void client_set_patience(struct client *c, uint64_t us)
+{
+	c->patience_us = us;
 }
 
 uint64_t client_retries(const struct client *c)
@@ -138,7 +144,7 @@ static long send_patiently(struct client *c, const char *method, const char *url
 	long status;
 
 	while (may_heal(status = send_once(c, method, url, body)) &&
-	       clock_mono_us() - start < CLIENT_PATIENCE_US) {
+	       clock_mono_us() - start < c->patience_us) {
 		pause_us(pause);
 		pause = 2 * pause < LONGEST_PAUSE_US ? 2 * pause : LONGEST_PAUSE_US;
 		c->retries++;
@@ -165,26 +171,56 @@ static int problem(
 	    detail ? detail : "an answer that is not ours");
 }
 
-int client_call(struct client *c, const char *method, const char *path, const json_t *body,
-    json_t **ret, struct errinfo *err)
+/* The status of the answer, 0 when there was none; *ret_rc on want of memory. */
+static long request(
+    struct client *c, const char *method, const char *path, const char *body, int *ret_rc)
 {
-	char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
 	struct buf url;
-	json_t *o;
 	long status = 0;
 
 	buf_init(&url, 4096);
 	buf_printf(&url, "%s%s", c->base, path);
 	buf_put_u8(&url, 0);
-	if (url.rc || (body && !text)) {
-		free(text);
-		buf_release(&url);
+	*ret_rc = url.rc;
+	if (url.rc == 0) {
+		status = send_patiently(c, method, (const char *)url.data, body);
+	}
+	buf_release(&url);
+	return status;
+}
+
+int client_text(struct client *c, const char *path, const char **ret, struct errinfo *err)
+{
+	int rc;
+	long status = request(c, "GET", path, NULL, &rc);
+
+	buf_put_u8(&c->reply, 0);
+	if (rc || c->reply.rc) {
 		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
-	status = send_patiently(c, method, (const char *)url.data, text);
-	o = json_loadb((const char *)c->reply.data, c->reply.len, JSON_DECODE_ANY, NULL);
+	if (status < 200 || status > 299) {
+		return problem(c, status, path, NULL, err);
+	}
+	*ret = (const char *)c->reply.data;
+	return 0;
+}
+
+int client_call(struct client *c, const char *method, const char *path, const json_t *body,
+    json_t **ret, struct errinfo *err)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+	json_t *o;
+	long status = 0;
+	int no_memory = body && !text ? RC_MEMORY : 0;
+
+	if (!no_memory) {
+		status = request(c, method, path, text, &no_memory);
+	}
 	free(text);
-	buf_release(&url);
+	if (no_memory) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	o = json_loadb((const char *)c->reply.data, c->reply.len, JSON_DECODE_ANY, NULL);
 	if (status < 200 || status > 299 || !o) {
 		int rc = problem(c, status, path, o, err);
 

@@ -22,6 +22,10 @@ void client_free(struct client *c); /* NULL is fine */
  * RC_FAILED. */
 int client_call(struct client *c, const char *method, const char *path, const json_t *body,
     json_t **ret, struct errinfo *err);
+/* GET of what is not JSON: *ret is terminated, and borrowed until the next call. */
+int client_text(struct client *c, const char *path, const char **ret, struct errinfo *err);
+/* For how long a request is tried again; CLIENT_PATIENCE_US at first, 0: once. */
+void client_set_patience(struct client *c, uint64_t us);
 uint64_t client_retries(const struct client *c); /* requests that were sent again */
 
 #endif

@@ -291,10 +291,12 @@ static void app_refuse(void *arg, const struct http_request *rq, enum http_refus
 	problem_reply(&err, rq->request_id, rs);
 }
 
-static void app_done(void *arg, const char *route, int status, uint64_t elapsed_us)
+static void app_done(
+    void *arg, const struct http_request *rq, const char *route, int status, uint64_t elapsed_us)
 {
 	(void)arg;
 	metrics_request(route, status, elapsed_us);
+	api_log_request(rq, route, status, elapsed_us);
 }
 
 static void app_refused(void *arg, enum http_refusal why)

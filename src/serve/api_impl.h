@@ -68,4 +68,12 @@ void api_etag(struct api_call *c, struct engine_item *it, const struct experimen
 int api_if_match(struct api_call *c, struct engine_item *it, const struct experiment *e);
 bool api_none_match(struct api_call *c, struct engine_item *it, const struct experiment *e);
 
+/* api_log.c: a line for a request that failed, and for any other at level debug: its ids, route,
+ * status and time; never what it said. */
+void api_log_request(
+    const struct http_request *rq, const char *route, int status, uint64_t elapsed_us);
+/* The trace id of a W3C traceparent; false when that is not as the recommendation has it. */
+#define TRACE_ID_MAX 32
+bool api_trace_id(const char *traceparent, char ret[TRACE_ID_MAX + 1]);
+
 #endif

@@ -107,8 +107,10 @@ struct http_app {
 	 * head was sound, may lack fields; detail is a sentence or NULL. Sets no ticket. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,
 	    const char *detail, struct http_response *rs);
-	/* A request is over: its status, route and time from the first byte. */
-	void (*done)(void *arg, const char *route, int status, uint64_t elapsed_us);
+	/* A request is over: its status, route and time from the first byte. Of rq the body may be
+	 * gone. */
+	void (*done)(void *arg, const struct http_request *rq, const char *route, int status,
+	    uint64_t elapsed_us);
 	void (*refused)(void *arg, enum http_refusal why);
 	uint64_t (*durable)(void *arg); /* the highest ticket that is on disk */
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */

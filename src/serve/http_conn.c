@@ -339,7 +339,8 @@ void http_conn_completed(
 		MHD_destroy_response(release_held(c));
 	}
 	if (c->status) {
-		h->app.done(h->app.arg, c->route, c->status, clock_mono_us() - c->rq.mono_us);
+		h->app.done(
+		    h->app.arg, &c->rq, c->route, c->status, clock_mono_us() - c->rq.mono_us);
 	}
 	if (c->body_cap > BODY_KEEP) {
 		free(c->body);

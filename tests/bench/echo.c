@@ -255,9 +255,10 @@ static void refuse(void *arg, const struct http_request *rq, enum http_refusal w
 	problem(rq, rs, as[why].status, as[why].code, detail);
 }
 
-static void done(void *arg, const char *route, int status, uint64_t elapsed_us)
+static void done(
+    void *arg, const struct http_request *rq, const char *route, int status, uint64_t elapsed_us)
 {
-	(void)arg, (void)route, (void)status, (void)elapsed_us;
+	(void)arg, (void)rq, (void)route, (void)status, (void)elapsed_us;
 }
 
 static void refused(void *arg, enum http_refusal why)

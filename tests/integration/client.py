@@ -184,7 +184,8 @@ class Daemon:
     def wait_listening(self):
         until = time.monotonic() + START_S
         while time.monotonic() < until:
-            found = re.search(r"msg=listening address=(\S+)", self.log())
+            found = re.search(
+                r'(?:msg=listening address=|"listening","address":")([^\s"]+)', self.log())
             if found:
                 return found.group(1)
             if self.process.poll() is not None:

@@ -4,10 +4,12 @@
 answers after a kill. What was answered is recorded for test_replies.py."""
 
 import json
+import math
 import os
 import re
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -1310,6 +1312,28 @@ class Metrics(ApiTest):
         self.assertEqual(moved('banditd_http_requests_total{route="",code="404"}'), 1)
         self.assertGreaterEqual(moved("banditd_commit_events_sum"), 20)
         self.assertEqual(after["banditd_store_failed"], 0)
+        # Three arms at a third each: ln 3 a draw, and a third of them is expected of each.
+        draws = moved('banditd_exploration_answers_total{policy="uniform"}')
+        self.assertEqual(draws, 15)
+        self.assertAlmostEqual(
+            moved('banditd_exploration_nats_total{policy="uniform"}'), draws * math.log(3))
+        self.assertAlmostEqual(
+            moved('banditd_watched_propensity_total{policy="uniform"}'), draws / 3)
+        self.assertLess(after['banditd_draws_evidence_nats{policy="uniform"}'], math.log(1000))
+        self.assertGreaterEqual(moved("banditd_handler_duration_seconds_count"), 15)
+        self.assertGreater(moved("banditd_queue_duration_seconds_count"), 0)
+
+    def test_top_shows_what_the_metrics_tell(self):
+        path = self.make()
+        self.ok(self.c.post(path + "/decisions", [{}] * 50))
+        done = subprocess.run(
+            [os.path.join(BUILD, "bandit"), "top", "--plain", "--delay", "1", "--looks", "1",
+             "http://" + self.daemon.address], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^banditd \S+ at http://\S+: [0-9]+ running")
+        self.assertRegex(
+            done.stdout, rf"(?m)^[> ] {path.split('/')[-1]} +uniform +running +50 +0 ")
+        self.assertRegex(done.stdout, r"(?m)^  ARM +STATE")
 
     def test_histograms_add_up(self):
         self.make()
@@ -1429,6 +1453,34 @@ class Restart(ApiTest):
         self.ok(self.c.post(path + "/arms", []), 201)
         self.restart()
         self.assertEqual(self.ok(self.c.get(path))["seq"], 1)
+
+
+class Log(unittest.TestCase):
+    TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+    def requests(self, *options):
+        with tempfile.TemporaryDirectory() as state, Daemon(state, *options) as d:
+            c = d.client()
+            c.get("/healthz", headers={"X-Request-Id": "mine-1",
+                                       "Traceparent": f"00-{self.TRACE}-b7ad6b7169203331-01"})
+            c.get("/nope", headers={"X-Request-Id": "mine-2", "Traceparent": "00-no"})
+            c.close()
+            self.assertEqual(d.stop(), 0)
+            return [line for line in d.log().splitlines() if "msg" in line and "request" in line]
+
+    def test_requests_are_told_at_debug_with_their_ids(self):
+        first, second = self.requests("--log-level", "debug")
+        self.assertRegex(first, r"^<7>msg=request method=GET route=/healthz status=200 "
+                         rf"seconds=\S+ request_id=mine-1 trace_id={self.TRACE}$")
+        self.assertRegex(second, r" route=none status=404 seconds=\S+ request_id=mine-2$")
+
+    def test_requests_that_go_well_are_not_told_otherwise(self):
+        self.assertEqual(self.requests(), [])
+
+    def test_lines_may_be_json(self):
+        first = json.loads(self.requests("--log-level", "debug", "--log-format", "json")[0])
+        self.assertEqual((first["msg"], first["request_id"], first["trace_id"], first["status"]),
+                         ("request", "mine-1", self.TRACE, "200"))
 
 
 class Stopping(unittest.TestCase):

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "serve/api.h"
+#include "serve/api_impl.h"
 #include "serve/problem.h"
 #include "test.h"
 
@@ -115,5 +115,30 @@ START_TEST(every_problem_is_documented)
 }
 END_TEST
 
-RUN("api_routes", every_route_is_documented, nothing_else_is_documented,
-    path_parameters_are_documented, every_problem_is_documented)
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define PARENT "b7ad6b7169203331"
+
+START_TEST(a_trace_is_taken_only_as_the_recommendation_has_it)
+{
+	static const char *const sound[] = {"00-" TRACE "-" PARENT "-01",
+	    "00-" TRACE "-" PARENT "-00", "cc-" TRACE "-" PARENT "-01-what-comes-later"};
+	static const char *const bad[] = {"", "00", "00-" TRACE, "00-" TRACE "-" PARENT,
+	    "00-" TRACE "-" PARENT "-0", "00-" TRACE "-" PARENT "-01-more",
+	    "00-" TRACE "-" PARENT "-011", "cc-" TRACE "-" PARENT "-011",
+	    "ff-" TRACE "-" PARENT "-01", "0-" TRACE "-" PARENT "-01",
+	    "00-00000000000000000000000000000000-" PARENT "-01", "00-" TRACE "-0000000000000000-01",
+	    "00-0AF7651916cd43dd8448eb211c80319c-" PARENT "-01", "00_" TRACE "_" PARENT "_01"};
+	char id[TRACE_ID_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(sound) / sizeof(sound[0]); i++) {
+		ck_assert_msg(api_trace_id(sound[i], id), "%s", sound[i]);
+		ck_assert_str_eq(id, TRACE);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_msg(!api_trace_id(bad[i], id), "%s", bad[i]);
+	}
+}
+END_TEST
+
+RUN("api_routes", a_trace_is_taken_only_as_the_recommendation_has_it, every_route_is_documented,
+    nothing_else_is_documented, path_parameters_are_documented, every_problem_is_documented)
