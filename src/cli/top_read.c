@@ -73,7 +73,7 @@ static void take_line(const char *line, struct top_scrape *ret)
 {
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		if (begins(line, members[i].begins)) {
-			*(double *)((char *)ret + members[i].offset) += value_of(line);
+			*(double *)(void *)((char *)ret + members[i].offset) += value_of(line);
 		}
 	}
 	if (begins(line, "banditd_http_requests_total{") && strstr(line, "code=\"5")) {
