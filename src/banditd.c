@@ -69,9 +69,12 @@ static void on_report(void *arg, int rc, const char *what, const char *experimen
 
 static int fail(const char *what, const struct errinfo *err)
 {
+	bool damaged = err->rc == RC_CORRUPT;
+
 	log_event(LOG_ERROR, what, "code", err->code ? err->code : "", "where", err->pointer,
-	    "detail", err->text, NULL);
-	return err->rc == RC_CORRUPT || err->rc == RC_VERSION ? EXIT_STATE : EXIT_FAILURE;
+	    "detail", err->text, damaged ? "help" : NULL,
+	    "restore a backup, or: bandit salvage STATE --to NEW", NULL);
+	return damaged || err->rc == RC_VERSION ? EXIT_STATE : EXIT_FAILURE;
 }
 
 /* ---- options ---- */

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
+	{"salvage", "a sound state of what is left of a damaged one", salvage_usage, cmd_salvage},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},
 	{"top", "watch a running daemon", top_usage, cmd_top},

@@ -128,6 +128,11 @@ int store_check_keys(struct store_reader *r, uint32_t experiment, struct errinfo
 	return store_reader_fail(r, rc, err);
 }
 
+int store_read_tails(struct store_reader *r, store_tail_fn *fn, void *arg, struct errinfo *err)
+{
+	return store_reader_fail(r, r->ops->tails(r->db, fn, arg), err);
+}
+
 static int add_tail(void *arg, uint32_t experiment, uint64_t last_seq)
 {
 	(void)experiment;

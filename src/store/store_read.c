@@ -15,11 +15,11 @@ int store_reader_fail(struct store_reader *r, int rc, struct errinfo *err)
 	return rc;
 }
 
-int store_reader_open(
-    const struct store_ops *ops, const char *where, struct store_reader **ret, struct errinfo *err)
+static int reader_open(const struct store_ops *ops, const char *where, bool damaged,
+    struct store_reader **ret, struct errinfo *err)
 {
 	struct store_reader *r = calloc(1, sizeof(*r));
-	struct record_log log;
+	struct record_log log = {.events = 0};
 	int rc;
 
 	if (!r) {
@@ -30,6 +30,9 @@ int store_reader_open(
 	rc = ops->open(where, true, &r->db, err);
 	if (!rc) {
 		rc = record_log_get(ops, r->db, &log);
+		if (damaged && rc < 0 && rc != RC_MEMORY) {
+			rc = 0;
+		}
 		if (rc == RC_NOT_FOUND || rc == RC_CORRUPT) {
 			rc = err_set(err, RC_CORRUPT, "storage", where,
 			    "the row \"log\" is damaged or missing");
@@ -43,6 +46,18 @@ int store_reader_open(
 	memcpy(r->key, log.key, sizeof(r->key));
 	*ret = r;
 	return 0;
+}
+
+int store_reader_open(
+    const struct store_ops *ops, const char *where, struct store_reader **ret, struct errinfo *err)
+{
+	return reader_open(ops, where, false, ret, err);
+}
+
+int store_reader_open_damaged(
+    const struct store_ops *ops, const char *where, struct store_reader **ret, struct errinfo *err)
+{
+	return reader_open(ops, where, true, ret, err);
 }
 
 void store_reader_close(struct store_reader *r)

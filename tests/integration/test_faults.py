@@ -62,6 +62,7 @@ class Damage(FaultTest):
         why = self.refused()
         self.assertEqual(why.code, EXIT_STATE, why.log)
         self.assertRegex(why.log, r"where=f detail=\"experiment 1, event 7: ")
+        self.assertRegex(why.log, r"help=\".*bandit salvage")
         self.assertNotIn("msg=listening", why.log)
 
     def test_a_damaged_list_of_experiments_stops_the_start(self):
@@ -107,6 +108,112 @@ class Damage(FaultTest):
         why = self.refused()
         self.assertEqual(why.code, EXIT_STATE)
         self.assertIn("newer", why.log)
+
+
+class Salvage(FaultTest):
+    """Of a damaged state what can be read becomes a sound one."""
+
+    def setUp(self):
+        super().setUp()
+        self.new = os.path.join(tempfile.mkdtemp(prefix="banditd-salvage-"), "new")
+        self.addCleanup(shutil.rmtree, os.path.dirname(self.new))
+        with Daemon(self.state) as d:
+            c = d.client()
+            for name in "pqr":
+                path = f"/v1/experiments/{name}"
+                self.assertEqual(c.put(path, {"policy": "exp3", "arms": ["a", "b"]}).status, 201)
+                for i in range(10):
+                    c.post(path + "/decisions", {"id": f"d{i}"})
+                    c.post(path + "/rewards", {"decision": f"d{i}", "reward": i % 2})
+            c.delete("/v1/experiments/q?purge=true")
+            c.close()
+            d.kill()
+        self.before = self.export(self.state)
+
+    def bandit(self, *args, code=0):
+        done = subprocess.run([os.path.join(BUILD, "bandit"), *args], capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def export(self, state):
+        lines = {}
+        for line in self.bandit("export", state).stdout.splitlines():
+            lines.setdefault(re.search(r'"experiment":"(\w+)"', line)[1], []).append(line)
+        return lines
+
+    def salvaged(self, code, **kept):
+        said = self.bandit("salvage", self.state, "--to", self.new, code=code).stdout
+        self.assertIn(": sound: ", self.bandit("verify", self.new).stdout)
+        after = self.export(self.new)
+        self.assertEqual({name: len(lines) for name, lines in after.items()}, kept)
+        for name, lines in after.items():
+            self.assertEqual(lines, self.before[name][:len(lines)])
+        with Daemon(self.new) as d:
+            c = d.client()
+            self.assertEqual(
+                c.post("/v1/experiments/p/decisions", {"id": "d1"}).status, 200)
+            c.close()
+            self.assertEqual(d.stop(), 0)
+        return said
+
+    def test_a_sound_state_is_kept_whole(self):
+        said = self.salvaged(0, p=21, r=21)
+        self.assertIn("kept 42 events, lost 0", said)
+
+    def test_an_experiment_is_kept_up_to_its_damage(self):
+        self.flip("event", "experiment = 3 AND seq = 12")
+        said = self.salvaged(1, p=21, r=11)
+        self.assertIn("r: kept 11 of 21 events: experiment 3, event 12: the checksum is wrong",
+                      said)
+
+    def test_the_list_of_experiments_is_not_needed(self):
+        self.flip("event", "experiment = 0 AND seq = 1")
+        self.salvaged(0, p=21, r=21)
+
+    def test_nor_is_the_row_that_counts(self):
+        db = sqlite3.connect(os.path.join(self.state, "state.db"))
+        db.execute("DELETE FROM info")
+        db.commit()
+        db.close()
+        self.refused()
+        self.bandit("salvage", self.state, "--to", self.new)
+        self.assertEqual(self.export(self.new), self.before)
+
+    def test_a_first_event_that_is_gone_takes_its_experiment_along(self):
+        self.flip("event", "experiment = 3 AND seq = 1")
+        said = self.salvaged(1, p=21)
+        self.assertIn("r: kept 0 of 21 events", said)
+
+    def test_pages_that_are_torn(self):
+        """Whatever is overwritten, what comes out is sound and was there before."""
+        path = os.path.join(self.state, "state.db")
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+        with open(path, "rb") as f:
+            sound = f.read()
+        for page in range(1, len(sound) // 4096):
+            with open(path, "wb") as f:
+                f.write(sound[:page * 4096] + b"\xa5" * 4096 + sound[(page + 1) * 4096:])
+            with self.subTest(page=page):
+                new = f"{self.new}{page}"
+                done = subprocess.run(
+                    [os.path.join(BUILD, "bandit"), "salvage", self.state, "--to", new],
+                    capture_output=True, text=True, timeout=60)
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+                if os.path.exists(os.path.join(new, "state.db")):
+                    self.bandit("verify", new)
+                    for name, lines in self.export(new).items():
+                        self.assertEqual(lines, self.before[name][:len(lines)])
+
+    def test_what_it_refuses(self):
+        self.bandit("salvage", self.state, code=2)
+        self.assertIn("there is a state already",
+                      self.bandit("salvage", self.state, "--to", self.state, code=1).stderr)
+        self.assertIn("/nowhere",
+                      self.bandit("salvage", "/nowhere", "--to", self.new, code=1).stderr)
+        self.assertFalse(os.path.exists(self.new))
 
 
 class Neighbours(FaultTest):
