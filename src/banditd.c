@@ -208,7 +208,8 @@ static int start_engine(struct daemon *d, struct engine_recovery *ret, struct er
 
 static int start_api(struct daemon *d, const struct engine_recovery *recovery)
 {
-	return api_new(&(struct api_options){.engine = d->engine,
+	return api_new(&(struct api_options){.state = d->config.state,
+			   .engine = d->engine,
 			   .recovery = *recovery,
 			   .answer_at_once = d->config.interval_ms > 0,
 			   .openapi = (const char *)openapi_data,

@@ -18,12 +18,14 @@ struct command {
 
 /* clang-format off */
 static const struct command commands[] = {
+	{"backup", "copy a state while the daemon runs", backup_usage, cmd_backup},
 	{"convert", "a log of one format as one of another", convert_usage, cmd_convert},
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
 	{"import", "make a state of an exported log", import_usage, cmd_import},
 	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
+	{"restore", "make a state of a backup", restore_usage, cmd_restore},
 	{"salvage", "a sound state of what is left of a damaged one", salvage_usage, cmd_salvage},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},

@@ -12,6 +12,7 @@
 #include "cli/state_write.h"
 #include "core/replay.h"
 #include "policies/policies.h"
+#include "store/care.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 

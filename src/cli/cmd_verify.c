@@ -32,6 +32,7 @@ const char verify_usage[] =
 struct args {
 	const char *where, *only;
 	bool json, no_draws;
+	bool quiet; /* problems alone */
 };
 
 struct snapshot {
@@ -218,7 +219,7 @@ static void report(const struct check *c, json_t *list)
 		      (json_int_t)r->events, "decisions", (json_int_t)r->decisions, "rewards",
 		      (json_int_t)r->rewards, "derived", (json_int_t)r->derived, "snapshots",
 		      (json_int_t)c->good, "digest", digest, "problems", c->problems));
-	if (!c->a->json && json_array_size(c->problems) == 0) {
+	if (!c->a->json && !c->a->quiet && json_array_size(c->problems) == 0) {
 		printf("%s: sound: %" PRIu64 " events, %" PRIu64 " decisions, %" PRIu64
 		       " rewards, %zu snapshots, digest %s\n",
 		    c->name, r->events, r->decisions, r->rewards, c->good, digest);
@@ -252,8 +253,10 @@ static int check_all(const struct args *a, const struct state *s, json_t *list)
 		replay_release(&c->replay);
 		free(c);
 	}
-	fprintf(stderr, "%" PRIu64 " events, %.0f/s\n", events,
-	    elapsed_us ? (double)events * 1e6 / (double)elapsed_us : 0);
+	if (!a->quiet) {
+		fprintf(stderr, "%" PRIu64 " events, %.0f/s\n", events,
+		    elapsed_us ? (double)events * 1e6 / (double)elapsed_us : 0);
+	}
 	return wrong ? RC_CORRUPT : 0;
 }
 
@@ -291,6 +294,13 @@ static int verify(const struct args *a)
 	}
 	state_close(&s);
 	return cli_flush("verify") || !sound ? CLI_WRONG : CLI_DONE;
+}
+
+int verify_fold(const char *where)
+{
+	const struct args a = {.where = where, .no_draws = true, .quiet = true};
+
+	return verify(&a) == CLI_DONE ? 0 : RC_CORRUPT;
 }
 
 int cmd_verify(int argc, char **argv)

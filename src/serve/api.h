@@ -18,6 +18,7 @@ enum api_scope { API_OPEN, API_DECIDE, API_REWARD, API_READ, API_ADMIN };
 struct api;
 
 struct api_options {
+	const char *state; /* its directory; NULL: none that can be looked into */
 	struct engine *engine;
 	struct engine_recovery recovery;
 	/* durability = interval: answers do not wait for the disk. */

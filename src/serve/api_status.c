@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be seen: statistics, the log, policies, health, metrics, documents. */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "json/event_json.h"
@@ -83,6 +86,19 @@ int api_readyz(struct api_call *c)
 		"store", sound, "disk", room, "serving", open));
 }
 
+/* bandit backup leaves a file whose time tells. */
+static uint64_t last_backup(const char *state)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!state || snprintf(path, sizeof(path), "%s/last-backup", state) >= (int)sizeof(path) ||
+	    stat(path, &st)) {
+		return 0;
+	}
+	return (uint64_t)st.st_mtim.tv_sec;
+}
+
 int api_metrics(struct api_call *c)
 {
 	struct engine *g = c->a->o.engine;
@@ -106,6 +122,7 @@ int api_metrics(struct api_call *c)
 	    .disk_free_bytes = info.free_bytes,
 	    .cache_bytes = engine_cache_bytes(g),
 	    .snapshot_age_seconds = stale_us ? (double)(clock_mono_us() - stale_us) / 1e6 : 0,
+	    .backup_at_s = last_backup(c->a->o.state),
 	    .recovery_events = c->a->o.recovery.events,
 	    .recovery_seconds = (double)c->a->o.recovery.elapsed_us / 1e6,
 	};

@@ -280,6 +280,10 @@ static void render_store(const struct metrics_gauges *g, struct buf *out)
 	    out, "banditd_cache_bytes", "Recent decisions held in memory.", (double)g->cache_bytes);
 	gauge(out, "banditd_snapshot_age_seconds",
 	    "Age of the stalest experiment's changes without a snapshot.", g->snapshot_age_seconds);
+	if (g->backup_at_s) {
+		gauge(out, "banditd_backup_last_success_timestamp_seconds",
+		    "When the last backup succeeded.", (double)g->backup_at_s);
+	}
 	counter(out, "banditd_recovery_events_total", "Events folded at start.",
 	    (double)g->recovery_events);
 	gauge(out, "banditd_recovery_seconds", "Time that the start took.", g->recovery_seconds);

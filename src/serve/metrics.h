@@ -36,6 +36,7 @@ struct metrics_gauges {
 	int store_failed;
 	uint64_t db_bytes, wal_bytes, disk_free_bytes, cache_bytes;
 	double snapshot_age_seconds;
+	uint64_t backup_at_s; /* Unix time of the last backup; 0: none is known */
 	uint64_t recovery_events;
 	double recovery_seconds;
 };

@@ -42,6 +42,7 @@ struct store_info {
 typedef int store_event_fn(void *arg, uint64_t seq, const void *body, size_t len);
 typedef int store_key_fn(void *arg, int64_t key, uint64_t seq);
 typedef int store_snapshot_fn(void *arg, const struct store_snapshot *s);
+typedef void store_copied_fn(void *arg, uint64_t pages, uint64_t of);
 typedef int store_tail_fn(void *arg, uint32_t experiment, uint64_t last_seq);
 
 struct store_ops {
@@ -80,6 +81,10 @@ struct store_ops {
 	/* RC_NOT_FOUND; RC_CORRUPT when it is not n bytes long. */
 	int (*get_info)(void *db, const char *name, void *ret, size_t n);
 	int (*info)(void *db, struct store_info *ret);
+	/* Of what the open transaction sees, into the directory `where`, which has none yet; on
+	 * disk when it returns. `fn` hears how far it is and may be NULL. NULL: cannot. */
+	int (*copy)(
+	    void *db, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err);
 };
 
 extern const struct store_ops store_sqlite, store_memory;

@@ -366,4 +366,5 @@ const struct store_ops store_sqlite = {
     .tails = tails,
     .get_info = get_info,
     .info = info,
+    .copy = sqlite_db_copy,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sqlite.c and sqlite_open.c share; with them the only places that know SQLite. */
+/* What sqlite.c, sqlite_copy.c and sqlite_open.c share; with them the only places that know SQLite.
+ */
 #ifndef STORE_SQLITE_DB_H
 #define STORE_SQLITE_DB_H
 
@@ -47,6 +48,8 @@ struct sqlite_db {
 
 int sqlite_db_open(const char *where, bool readonly, void **ret_db, struct errinfo *err);
 void sqlite_db_close(void *db);
+int sqlite_db_copy(
+    void *db, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err);
 int sqlite_db_rc(int sqlite_rc); /* enum rc for SQLite's code; 0 for OK, ROW and DONE */
 
 #endif

@@ -105,9 +105,6 @@ int64_t store_key_of_reward(const struct store_reader *r, const char *reward_key
  * up and find, but not read a range of events with the same reader. */
 int store_reader_open(
     const struct store_ops *ops, const char *where, struct store_reader **ret, struct errinfo *err);
-/* The same of a state whose row "log" may be damaged: then ids and keys are not found. */
-int store_reader_open_damaged(
-    const struct store_ops *ops, const char *where, struct store_reader **ret, struct errinfo *err);
 void store_reader_close(struct store_reader *r);
 /* What is read in between is of one moment, and cheaper to read. Not for long: the WAL grows. */
 int store_reader_begin(struct store_reader *r);
@@ -143,7 +140,5 @@ int store_read_refs(struct store_reader *r, uint32_t experiment, uint64_t lo, ui
  * has lost its end; one search for each experiment. RC_CORRUPT. */
 int store_check_keys(struct store_reader *r, uint32_t experiment, struct errinfo *err);
 int store_check_tails(struct store_reader *r, struct errinfo *err);
-/* Each experiment that has events, the registry too, with its last seq. */
-int store_read_tails(struct store_reader *r, store_tail_fn *fn, void *arg, struct errinfo *err);
 
 #endif

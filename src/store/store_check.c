@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Damage that leaves every body intact: keys that are gone, too many or changed, logs that lost
  * their end. */
+#include "store/care.h"
 #include "store/store_impl.h"
 
 /* Two sets of keys are compared by a sum over their members, which needs no order and no memory,

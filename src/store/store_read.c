@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/care.h"
 #include "store/store_impl.h"
 
 #define SCRATCH_MAX ((size_t)4 * EVENT_BYTES_MAX)
@@ -84,6 +85,20 @@ void store_reader_end(struct store_reader *r)
 	if (--r->held == 0) {
 		r->ops->rollback(r->db);
 	}
+}
+
+int store_copy(
+    struct store_reader *r, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err)
+{
+	uint64_t any;
+	int rc = store_reader_begin(r);
+
+	if (!rc) {
+		rc = r->ops->last_seq(r->db, STORE_REGISTRY, &any); /* now the moment is fixed */
+		rc = rc ? rc : r->ops->copy(r->db, where, fn, arg, err);
+		store_reader_end(r);
+	}
+	return store_reader_fail(r, rc, err);
 }
 
 int64_t store_key_of_id(const struct store_reader *r, const char *decision_id)
