@@ -76,7 +76,7 @@ def warmed_up(server, groups):
             arms = {a["arm"]: (sum(map(ord, reply["id"] + a["arm"])) % 10 < int(a["arm"][1:])) * 1
                     for a in reply["arms"]}
             if arms:
-                told.append({"decision": reply["id"], "key": "k"} |
+                told.append({"decision": reply["id"], "key": reply["id"]} |
                             ({"rewards": arms} if reply["policy"] == "recovering"
                              else {"reward": sum(arms.values())}))
         if told:
