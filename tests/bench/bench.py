@@ -82,7 +82,7 @@ def show(rows):
         sign = "<=" if r.at_most else ">="
         cells.append((r.name, number(r.value), r.unit, number(r.against),
                       f"{r.ratio:.3f}" if r.ratio else "", f"{sign} {r.goal}" if r.goal else "",
-                      r.verdict or r.note))
+                      ", ".join(filter(None, (r.verdict, r.note)))))
     widths = [max(len(row[i]) for row in cells) for i in range(7)]
     for row in cells:
         print("  ".join(c.ljust(w) if i in (0, 2, 6) else c.rjust(w)
