@@ -28,7 +28,7 @@
 #define SAMPLES_MAX 1000
 #define REWARDS_MAX (UINT64_C(1) << 53) /* counts that a double holds exactly */
 #define DRAWS_MAX 8192 /* of one decision: with many arms m falls, so that a select stays short */
-#define MASS_MAX 0.25  /* of an exponential: with more it is no cheaper than all samples */
+#define MASS_MAX 0.75  /* of an exponential: with more it is no cheaper than all samples */
 #define HALF_LOG_2PI 0.91893853320467274178
 
 enum likelihood { LIKELIHOOD_BERNOULLI, LIKELIHOOD_GAUSSIAN };
@@ -57,7 +57,7 @@ struct leader {
 };
 
 /* The samples of a posterior above a threshold: above + E / rate with probability mass each, E of
- * the exponential distribution, and kept with probability exp(tail_keep()). */
+ * the exponential distribution, and kept with probability exp(keep_there() + keep_above()). */
 struct tail {
 	double above, mass, rate;
 	double a, b;     /* bernoulli: the posterior */
@@ -168,10 +168,20 @@ static bool tail_of(
 	return beta_tail(ret);
 }
 
-/* log of the density over its bound, `over` above the threshold; at most 0. */
-static double tail_keep(const struct thompson *t, const struct tail *u, double over)
+/* log of the density over its bound at the threshold; at most 0, as the next one. */
+static double keep_there(const struct thompson *t, const struct tail *u)
 {
-	double n = u->a + u->b, p = over / u->above, q = over / (1 - u->above);
+	double n = u->a + u->b;
+
+	return is_gaussian(t)
+		   ? 0
+		   : stirling_rest(n) - slack(n) - stirling_rest(u->a) - stirling_rest(u->b);
+}
+
+/* What is added to that `over` above the threshold. */
+static double keep_above(const struct thompson *t, const struct tail *u, double over)
+{
+	double p = over / u->above, q = over / (1 - u->above);
 
 	if (is_gaussian(t)) {
 		return -0.5 * (over / u->sd) * (over / u->sd);
@@ -179,26 +189,26 @@ static double tail_keep(const struct thompson *t, const struct tail *u, double o
 	if (q >= 1) {
 		return -HUGE_VAL;
 	}
-	return stirling_rest(n) - slack(n) - stirling_rest(u->a) - stirling_rest(u->b) +
-	       (u->a - 1) * (num_log1p(p) - p) + (u->b - 1) * (num_log1p(-q) + q);
+	return (u->a - 1) * (num_log1p(p) - p) + (u->b - 1) * (num_log1p(-q) + q);
 }
 
 /* Those of an arm's m samples that are above the threshold. */
 static void sample_tail(const struct thompson *t, const struct tail *u, uint32_t i, size_t m,
     struct rng *rng, struct leader *leader)
 {
-	double r = rng_uniform(rng), log_none, j;
+	double r = rng_uniform(rng), log_none, keep, j;
 
 	if (r <= 1 - (double)m * u->mass) {
 		return; /* and so r <= (1 - mass)^m: the first one would come after m */
 	}
 	log_none = num_log1p(-u->mass);
+	keep = keep_there(t, u);
 	for (j = floor(num_log(r) / log_none); j < (double)m;
 	     j += 1 + floor(num_log(rng_uniform(rng)) / log_none)) {
 		double over = -num_log1p(-rng_uniform(rng)) / u->rate, x = u->above + over;
 		struct leader *l = &leader[(size_t)j];
 
-		if (num_log1p(-rng_uniform(rng)) <= tail_keep(t, u, over) && x > l->x) {
+		if (num_log1p(-rng_uniform(rng)) <= keep + keep_above(t, u, over) && x > l->x) {
 			*l = (struct leader){.x = x, .i = i};
 		}
 	}

@@ -294,8 +294,8 @@ START_TEST(bits_are_the_same_everywhere)
 	ck_assert_uint_eq(digest_of(&epsilon_greedy_ops, NULL, 0), UINT64_C(6507102846462303632));
 	ck_assert_uint_eq(
 	    digest_of(&epsilon_greedy_ops, &decaying, 1), UINT64_C(16913611504333622747));
-	ck_assert_uint_eq(digest_of(&thompson_ops, NULL, 0), UINT64_C(13912125603318846887));
-	ck_assert_uint_eq(digest_of(&thompson_ops, &gaussian, 1), UINT64_C(16608238994358330628));
+	ck_assert_uint_eq(digest_of(&thompson_ops, NULL, 0), UINT64_C(10802090548016324243));
+	ck_assert_uint_eq(digest_of(&thompson_ops, &gaussian, 1), UINT64_C(10467580351552438504));
 }
 END_TEST
 
