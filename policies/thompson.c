@@ -10,16 +10,26 @@
  *
  * The probability of being best has no closed form, so m posterior samples are drawn and the answer
  * is each arm's share of wins. Drawing from that is exactly Thompson sampling for every m, and the
- * logged propensity is true; m only says how finely it is known. Select O(m K), update O(1). */
+ * logged propensity is true; m only says how finely it is known.
+ *
+ * Samples that cannot win need not be known. The arm that is surely good is sampled first; of any
+ * other only the samples above the least of its m count. These are drawn by rejection from an
+ * exponential above that threshold: a density of either kind is log-concave, so it lies below its
+ * tangent there. That draws the same as all m samples would, but when an arm is far behind, one
+ * number says that it has none. Update O(1); select O(m K), or O(m + K) once one arm leads. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/num.h"
+#include "base/num_special.h"
 #include "base/rng.h"
 #include "policies/policies.h"
 
 #define SAMPLES_MAX 1000
 #define REWARDS_MAX (UINT64_C(1) << 53) /* counts that a double holds exactly */
 #define DRAWS_MAX 8192 /* of one decision: with many arms m falls, so that a select stays short */
+#define MASS_MAX 0.75  /* of an exponential: with more it is no cheaper than all samples */
+#define HALF_LOG_2PI 0.91893853320467274178
 
 enum likelihood { LIKELIHOOD_BERNOULLI, LIKELIHOOD_GAUSSIAN };
 
@@ -46,6 +56,14 @@ struct leader {
 	uint32_t i;
 };
 
+/* The samples of a posterior above a threshold: above + E / rate with probability mass each, E of
+ * the exponential distribution, and kept with probability exp(keep_there() + keep_above()). */
+struct tail {
+	double above, mass, rate;
+	double a, b;     /* bernoulli: the posterior */
+	double mean, sd; /* gaussian */
+};
+
 static double normal_mean(const struct thompson *t, const struct thompson_arm *arm)
 {
 	/* In units of the noise's precision the prior weighs as much as 4 sd^2 rewards of 1/2. */
@@ -61,18 +79,161 @@ static double normal_sd(const struct thompson *t, const struct thompson_arm *arm
 	return sd / sqrt(4 * sd * sd + (double)arm->n);
 }
 
-/* m samples of one arm's posterior; keeps what is the largest so far and whose it is. */
-static void sample_arm(const struct thompson *t, const struct thompson_arm *arm, uint32_t i,
-    size_t m, struct rng *rng, struct leader *leader)
+static bool is_gaussian(const struct thompson *t)
 {
-	bool gaussian = t->params->likelihood == LIKELIHOOD_GAUSSIAN;
+	return t->params->likelihood == LIKELIHOOD_GAUSSIAN;
+}
+
+/* What most samples of the arm are above: two standard deviations below the mean. */
+static double surely(const struct thompson *t, const struct thompson_arm *arm)
+{
+	double a = 1 + arm->sum, b = 1 + ((double)arm->n - arm->sum), n = a + b;
+
+	if (is_gaussian(t)) {
+		return normal_mean(t, arm) - 2 * normal_sd(t, arm);
+	}
+	return (a - 2 * sqrt(a * b / (n + 1))) / n;
+}
+
+/* All m samples of one arm's posterior; keeps what is the largest so far and whose it is. */
+static void sample_arm(const struct thompson *t, const struct thompson_arm *arm, uint32_t i,
+    size_t m, bool first, struct rng *rng, struct leader *leader)
+{
+	bool gaussian = is_gaussian(t);
 	double mean = normal_mean(t, arm), sd = normal_sd(t, arm), x;
 	double a = 1 + arm->sum, b = 1 + ((double)arm->n - arm->sum);
 
 	for (size_t j = 0; j < m; j++) {
 		x = gaussian ? mean + sd * rng_normal(rng) : rng_beta(rng, a, b);
-		if (i == 0 || x > leader[j].x) {
+		if (first || x > leader[j].x) {
 			leader[j] = (struct leader){.x = x, .i = i};
+		}
+	}
+}
+
+/* log Gamma(x) less Stirling's (x - 1/2) log x - x + log(2 pi) / 2: in (0, 1 / (12 x)). */
+static double stirling_rest(double x)
+{
+	double r = 1 / (x * x);
+
+	return x < 16 ? num_lgamma(x) - ((x - 0.5) * num_log(x) - x + HALF_LOG_2PI)
+		      : (1. / 12 - r * (1. / 360 - r * (1. / 1260))) / x;
+}
+
+/* How much of its logarithm a bound on the density leaves for rounding. */
+static double slack(double n)
+{
+	return 1 / (12 * n) + n * 0x1p-50;
+}
+
+/* False: the threshold is not in the upper tail. The density at the threshold is bounded by
+ * Stirling's formula without the rests of a and b, which is at most 1.2 times too much. */
+static bool beta_tail(struct tail *u)
+{
+	double x = u->above, a = u->a, b = u->b, n = a + b, log_top;
+
+	u->rate = (b - 1) / (1 - x) - (a - 1) / x;
+	if (!(x > 0 && x < 1 && u->rate > 0)) {
+		return false;
+	}
+	log_top = (a - 0.5) * num_log(x * n / a) + (b - 0.5) * num_log((1 - x) * n / b) +
+		  0.5 * num_log(n / (x * (1 - x))) - HALF_LOG_2PI + slack(n);
+	u->mass = num_exp(log_top) / u->rate;
+	return u->mass <= MASS_MAX;
+}
+
+static bool normal_tail(struct tail *u)
+{
+	double z = (u->above - u->mean) / u->sd;
+
+	if (!(z > 0)) {
+		return false;
+	}
+	u->rate = z / u->sd;
+	u->mass = num_exp(-0.5 * z * z - HALF_LOG_2PI) / z;
+	return u->mass <= MASS_MAX;
+}
+
+static bool tail_of(
+    const struct thompson *t, const struct thompson_arm *arm, double above, struct tail *ret)
+{
+	*ret = (struct tail){.above = above};
+	if (is_gaussian(t)) {
+		ret->mean = normal_mean(t, arm);
+		ret->sd = normal_sd(t, arm);
+		return normal_tail(ret);
+	}
+	ret->a = 1 + arm->sum;
+	ret->b = 1 + ((double)arm->n - arm->sum);
+	return beta_tail(ret);
+}
+
+/* log of the density over its bound at the threshold; at most 0, as the next one. */
+static double keep_there(const struct thompson *t, const struct tail *u)
+{
+	double n = u->a + u->b;
+
+	return is_gaussian(t)
+		   ? 0
+		   : stirling_rest(n) - slack(n) - stirling_rest(u->a) - stirling_rest(u->b);
+}
+
+/* What is added to that `over` above the threshold. */
+static double keep_above(const struct thompson *t, const struct tail *u, double over)
+{
+	double p = over / u->above, q = over / (1 - u->above);
+
+	if (is_gaussian(t)) {
+		return -0.5 * (over / u->sd) * (over / u->sd);
+	}
+	if (q >= 1) {
+		return -HUGE_VAL;
+	}
+	return (u->a - 1) * (num_log1p(p) - p) + (u->b - 1) * (num_log1p(-q) + q);
+}
+
+/* Those of an arm's m samples that are above the threshold. */
+static void sample_tail(const struct thompson *t, const struct tail *u, uint32_t i, size_t m,
+    struct rng *rng, struct leader *leader)
+{
+	double r = rng_uniform(rng), log_none, keep, j;
+
+	if (r <= 1 - (double)m * u->mass) {
+		return; /* and so r <= (1 - mass)^m: the first one would come after m */
+	}
+	log_none = num_log1p(-u->mass);
+	keep = keep_there(t, u);
+	for (j = floor(num_log(r) / log_none); j < (double)m;
+	     j += 1 + floor(num_log(rng_uniform(rng)) / log_none)) {
+		double over = -num_log1p(-rng_uniform(rng)) / u->rate, x = u->above + over;
+		struct leader *l = &leader[(size_t)j];
+
+		if (num_log1p(-rng_uniform(rng)) <= keep + keep_above(t, u, over) && x > l->x) {
+			*l = (struct leader){.x = x, .i = i};
+		}
+	}
+}
+
+/* All arms but the first one, whose samples stand in leader. */
+static void challenge(const struct thompson *t, const struct ask *ask, size_t first, size_t m,
+    struct rng *rng, struct leader *leader)
+{
+	double least = leader[0].x;
+
+	for (size_t j = 1; j < m; j++) {
+		least = leader[j].x < least ? leader[j].x : least;
+	}
+	for (size_t i = 0; i < ask->n; i++) {
+		const struct thompson_arm *arm = &t->arm[ask->slots[i]];
+		struct tail tail;
+
+		if (i == first) {
+			continue;
+		}
+		if (tail_of(t, arm, least, &tail)) {
+			sample_tail(t, &tail, (uint32_t)i, m, rng, leader);
+		} else {
+			sample_arm(t, arm, (uint32_t)i, m, false, rng, leader);
 		}
 	}
 }
@@ -80,14 +241,20 @@ static void sample_arm(const struct thompson *t, const struct thompson_arm *arm,
 static int thompson_pmf(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf)
 {
 	const struct thompson *t = state;
-	size_t m = (size_t)t->params->samples, most = DRAWS_MAX / ask->n;
+	size_t m = (size_t)t->params->samples, most = DRAWS_MAX / ask->n, first = 0;
 	struct leader leader[SAMPLES_MAX];
+	double best = -HUGE_VAL;
 
 	m = m <= most ? m : most > 0 ? most : 1;
 	for (size_t i = 0; i < ask->n; i++) {
-		sample_arm(t, &t->arm[ask->slots[i]], (uint32_t)i, m, rng, leader);
+		double x = surely(t, &t->arm[ask->slots[i]]);
+
+		first = x > best ? i : first;
+		best = x > best ? x : best;
 		ret_pmf[i] = 0;
 	}
+	sample_arm(t, &t->arm[ask->slots[first]], (uint32_t)first, m, true, rng, leader);
+	challenge(t, ask, first, m, rng, leader);
 	for (size_t j = 0; j < m; j++) {
 		ret_pmf[leader[j].i] += 1; /* whole counts first: they add up exactly */
 	}

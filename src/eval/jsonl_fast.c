@@ -14,16 +14,25 @@ struct cursor {
 	const char *p, *end;
 };
 
-static bool literal(struct cursor *c, const char *s, size_t n)
-{
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, s, n) != 0) {
-		return false;
-	}
-	c->p += n;
-	return true;
-}
+/* Passes over a text that must come here. A macro, so that the compiler knows the length. */
+#define LIT(c, s)                                                                                  \
+	((size_t)((c)->end - (c)->p) >= sizeof(s) - 1 && memcmp((c)->p, s, sizeof(s) - 1) == 0 &&  \
+	    ((c)->p += sizeof(s) - 1, true))
 
-#define LIT(c, s) literal(c, s, sizeof(s) - 1)
+#define EACH UINT64_C(0x0101010101010101) /* of eight bytes */
+#define HIGH (0x80 * EACH)
+
+/* Is none of these eight bytes a quote, a backslash, below a space or above '~'? (A borrow may
+ * blame a byte above one that is such, never the other way.) */
+static bool plain(const char *p)
+{
+	uint64_t b, quote, backslash;
+
+	memcpy(&b, p, sizeof(b));
+	quote = b ^ '"' * EACH;
+	backslash = b ^ '\\' * EACH;
+	return !(((b - ' ' * EACH) | (b + EACH) | b | (quote - EACH) | (backslash - EACH)) & HIGH);
+}
 
 static bool string(struct cursor *c, struct jsonl_text *ret)
 {
@@ -32,7 +41,9 @@ static bool string(struct cursor *c, struct jsonl_text *ret)
 	if (p == c->end || *p != '"') {
 		return false;
 	}
-	for (p++; p < c->end && *p != '"'; p++) {
+	for (p++; c->end - p >= 8 && plain(p); p += 8) {
+	}
+	for (; p < c->end && *p != '"'; p++) {
 		if (*p == '\\' || *p < ' ' || *p > '~') {
 			return false;
 		}
@@ -86,6 +97,35 @@ static bool number(struct cursor *c, double *ret)
 	size_t n;
 
 	return number_span(c, &p, &n) && log_number(p, n, ret);
+}
+
+/* Of a log's propensities few differ, and with 17 digits they are slow to read. */
+static bool propensity(struct cursor *c, struct jsonl_line *l, double *ret)
+{
+	struct jsonl_number *k;
+	const char *p;
+	size_t n;
+
+	if (!l->known) {
+		return number(c, ret);
+	}
+	if (!number_span(c, &p, &n)) {
+		return false;
+	}
+	k = &l->known[((unsigned char)p[n - 1] + 5 * (unsigned char)p[n / 2]) % JSONL_KNOWN];
+	if (n == k->n && memcmp(k->text, p, n) == 0) {
+		*ret = k->value;
+		return true;
+	}
+	if (!log_number(p, n, ret)) {
+		return false;
+	}
+	if (n <= sizeof(k->text)) {
+		memcpy(k->text, p, n);
+		k->n = n;
+		k->value = *ret;
+	}
+	return true;
 }
 
 static bool whole(struct cursor *c, uint64_t *ret)
@@ -252,8 +292,8 @@ static bool decision(struct cursor *c, struct jsonl_line *l)
 	}
 	do {
 		if (!LIT(c, "{\"arm\":") || !string(c, l->picks ? &s : &l->arm) ||
-		    !LIT(c, ",\"propensity\":") || !number(c, l->picks ? &p : &l->propensity) ||
-		    !LIT(c, "}")) {
+		    !LIT(c, ",\"propensity\":") ||
+		    !propensity(c, l, l->picks ? &p : &l->propensity) || !LIT(c, "}")) {
 			return false;
 		}
 		l->picks++;
@@ -261,12 +301,8 @@ static bool decision(struct cursor *c, struct jsonl_line *l)
 	return LIT(c, "]") && decision_rest(c, l);
 }
 
-static bool flag(struct cursor *c, const char *key, size_t n)
-{
-	return !literal(c, key, n) || LIT(c, "true") || LIT(c, "false");
-}
-
-#define FLAG(c, key) flag(c, ",\"" key "\":", sizeof(",\"" key "\":") - 1)
+/* A key that may be missing, true or false. */
+#define FLAG(c, key) (!LIT(c, ",\"" key "\":") || LIT(c, "true") || LIT(c, "false"))
 
 static bool feedback(struct cursor *c, struct jsonl_line *l)
 {
@@ -275,7 +311,7 @@ static bool feedback(struct cursor *c, struct jsonl_line *l)
 
 	if (!LIT(c, ",\"decision\":") || !string(c, &s) || !LIT(c, ",\"ref\":") ||
 	    !whole(c, &l->ref) || !LIT(c, ",\"arm\":") || !string(c, &l->arm) ||
-	    !LIT(c, ",\"propensity\":") || !number(c, &l->propensity)) {
+	    !LIT(c, ",\"propensity\":") || !propensity(c, l, &l->propensity)) {
 		return false;
 	}
 	if (l->kind == JSONL_REWARD) {

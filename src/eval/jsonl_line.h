@@ -17,6 +17,14 @@ struct jsonl_text {
 	size_t n;
 };
 
+/* Numbers that were read before, by their texts. Zeroed to start. */
+#define JSONL_KNOWN 64
+struct jsonl_number {
+	char text[24];
+	size_t n;
+	double value;
+};
+
 struct jsonl_line {
 	enum jsonl_kind kind; /* JSONL_END: an expiry or a void */
 	struct jsonl_text experiment, arm;
@@ -27,6 +35,7 @@ struct jsonl_line {
 	struct jsonl_text *ids; /* eligible; buffers of the caller's */
 	double *x;
 	size_t nids, nx, ids_cap, x_cap;
+	struct jsonl_number *known; /* JSONL_KNOWN of the caller's, or NULL */
 };
 
 void jsonl_line_release(struct jsonl_line *l);

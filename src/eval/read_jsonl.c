@@ -31,6 +31,7 @@ struct experiment_name {
 
 struct jsonl {
 	struct jsonl_line line;
+	struct jsonl_number known[JSONL_KNOWN];
 	struct buf keep;
 	struct experiment_name *names;
 	size_t nnames, last;                            /* last: of the line before */
@@ -234,8 +235,8 @@ static int feedback(struct log *l, struct jsonl *r, uint32_t experiment, struct 
 /* Forgets all but the memory. */
 static void clean(struct jsonl_line *l)
 {
-	*l =
-	    (struct jsonl_line){.ids = l->ids, .x = l->x, .ids_cap = l->ids_cap, .x_cap = l->x_cap};
+	*l = (struct jsonl_line){
+	    .ids = l->ids, .x = l->x, .ids_cap = l->ids_cap, .x_cap = l->x_cap, .known = l->known};
 }
 
 /* 1: read; LOG_AGAIN: refused. */
@@ -332,6 +333,7 @@ static int jsonl_open(struct log *l, void **ret, struct errinfo *err)
 		free(r);
 		return out_of_memory(err);
 	}
+	r->line.known = r->known;
 	buf_init(&r->keep, LINE_MAX_BYTES + 1);
 	r->open_max = l->o.open_max ? l->o.open_max : OPEN_MAX;
 	*ret = r;

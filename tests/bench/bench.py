@@ -3,7 +3,8 @@
 """`make bench`: what the server reaches, against an echo that does the same without the engine,
 measured by turns in one run, since a figure alone says more about the machine than about us.
 
-A case is a function with @case in one of the modules below; it gets a Bench and returns rows."""
+A case is a function with @case in one of the modules below; it gets a Bench and returns rows.
+Names are of cases or of parts: `make bench BENCH="policies fold"`."""
 
 import argparse
 import dataclasses
@@ -12,10 +13,11 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 
-MODULES = ["bench_http", "bench_engine", "bench_store"]
+PARTS = ["http", "policies", "engine", "store", "logs"]  # bench_PART.py each
 CASES = []
 
 
@@ -57,10 +59,17 @@ class Bench:
                 values.append(measure())
         return [statistics.median(v) for v in got]
 
+    def lines(self, program, *arguments):
+        """What a program of the build prints, one JSON object a line."""
+        done = subprocess.run([os.path.join(self.build, program), *arguments], check=True,
+                              stdout=subprocess.PIPE, text=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
 
 def case(text):
     def add(function):
-        CASES.append((function.__name__, text, function))
+        part = function.__module__.partition("_")[2]
+        CASES.append((part, function.__name__, text, function))
         return function
     return add
 
@@ -73,7 +82,7 @@ def show(rows):
         sign = "<=" if r.at_most else ">="
         cells.append((r.name, number(r.value), r.unit, number(r.against),
                       f"{r.ratio:.3f}" if r.ratio else "", f"{sign} {r.goal}" if r.goal else "",
-                      r.verdict or r.note))
+                      ", ".join(filter(None, (r.verdict, r.note)))))
     widths = [max(len(row[i]) for row in cells) for i in range(7)]
     for row in cells:
         print("  ".join(c.ljust(w) if i in (0, 2, 6) else c.rjust(w)
@@ -82,7 +91,7 @@ def show(rows):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("cases", nargs="*", help="names; all without")
+    p.add_argument("names", nargs="*", help="cases, or " + ", ".join(PARTS) + "; all without")
     p.add_argument("--list", action="store_true")
     p.add_argument("--build", default=os.environ.get("BUILDDIR", "build"))
     p.add_argument("--server", help="the daemon (default: BUILD/banditd)")
@@ -92,22 +101,23 @@ def main():
     p.add_argument("--out", help="JSON file for the result")
     a = p.parse_args()
     sys.modules["bench"] = sys.modules[__name__]
-    for module in MODULES:
-        importlib.import_module(module)
+    for part in PARTS:
+        importlib.import_module("bench_" + part)
     if a.list:
-        for name, text, _ in CASES:
-            print(f"{name:24} {text}")
+        for part, name, text, _ in CASES:
+            print(f"{part:9} {name:20} {text}")
         return 0
-    unknown = set(a.cases) - {name for name, _, _ in CASES}
+    unknown = set(a.names) - {name for part, case, _, _ in CASES for name in (part, case)}
     if unknown:
         p.error("no such case: " + " ".join(sorted(unknown)))
     bench = Bench(a.build, a.server or os.path.join(a.build, "banditd"), a.state or a.build,
                   a.seconds, a.rounds)
     rows = []
-    for name, text, function in CASES:
-        if not a.cases or name in a.cases:
-            print(f"# {text}", file=sys.stderr, flush=True)
+    for part, name, text, function in CASES:
+        if not a.names or part in a.names or name in a.names:
+            start = time.monotonic()
             rows += function(bench)
+            print(f"# {text}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     show(rows)
     if a.out:
         with open(a.out, "w", encoding="utf-8") as f:

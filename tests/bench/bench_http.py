@@ -17,7 +17,7 @@ import http_load
 from bench import Row, case
 
 EXPERIMENT = "/v1/experiments/bench"
-ARMS = [f"a{i}" for i in range(10)]
+UCB1 = {"policy": {"name": "ucb1"}, "arms": [f"a{i}" for i in range(10)]}
 PREFIXES = (f"t{i}" for i in itertools.count(1))
 
 
@@ -26,7 +26,6 @@ class Server:
         self.process, self.address = process, address
         host, port = address.rsplit(":", 1)
         self.http = http.client.HTTPConnection(host, int(port), timeout=30)
-        self.send("PUT", EXPERIMENT, {"policy": {"name": "ucb1"}, "arms": ARMS})
 
     def send(self, method, path, value):
         self.http.request(method, path, json.dumps(value), {"Content-Type": "application/json"})
@@ -34,6 +33,12 @@ class Server:
         body = reply.read()
         if reply.status >= 300:
             raise http_load.LoadError(f"{method} {path}: {reply.status} {body[:200]}")
+        return json.loads(body)
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def url(self, what):
         return f"http://{self.address}{EXPERIMENT}/{what}"
@@ -48,7 +53,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(command, pipe, pattern):
+def started(command, pipe, pattern, experiment=None):
     process = subprocess.Popen(command, text=True, **{pipe: subprocess.PIPE})
     try:
         for line in getattr(process, pipe):
@@ -57,7 +62,10 @@ def started(command, pipe, pattern):
                 # Later lines are read and dropped, or the pipe would fill and stop the daemon.
                 threading.Thread(target=lambda: collections.deque(getattr(process, pipe), 0),
                                  daemon=True).start()
-                yield Server(process, found.group(1))
+                server = Server(process, found.group(1))
+                if experiment:
+                    server.send("PUT", EXPERIMENT, experiment)
+                yield server
                 return
         raise http_load.LoadError(f"{command[0]} did not start")
     finally:
@@ -70,20 +78,20 @@ def echo(bench):
 
 
 @contextlib.contextmanager
-def daemon(bench):
+def daemon(bench, experiment=UCB1):
     if not os.path.exists(bench.server):
         with echo(bench) as s:
             yield s
         return
     with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.state) as state:
         with started([bench.server, "--listen", "127.0.0.1:0", "--state", state], "stderr",
-                     r"msg=listening address=(\S+)") as s:
+                     r"msg=listening address=(\S+)", experiment) as s:
             yield s
 
 
 @contextlib.contextmanager
-def both(bench):
-    with daemon(bench) as d, echo(bench) as e:
+def both(bench, experiment=UCB1):
+    with daemon(bench, experiment) as d, echo(bench) as e:
         yield d, e
 
 
@@ -93,9 +101,16 @@ def check(result):
     return result
 
 
-def speed(bench, server, script="decide", connections=64, what="decisions", arguments=()):
-    return check(http_load.full_speed(server.url(what), script, connections, bench.seconds,
-                                      arguments))["rps"]
+def load(bench, server, script="decide", connections=64, what="decisions", arguments=()):
+    """As fast as it goes; with what a request took of the server's CPU time."""
+    before = server.cpu_seconds()
+    result = check(http_load.full_speed(server.url(what), script, connections, bench.seconds,
+                                        arguments))
+    return {**result, "cpu_us": (server.cpu_seconds() - before) / result["requests"] * 1e6}
+
+
+def speed(*arguments, **more):
+    return load(*arguments, **more)["rps"]
 
 
 def rewards(bench, server):

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
--- One decision a request. Argument: a prefix for ids of the caller's; without it the engine makes them.
+-- One decision a request. Arguments: a prefix for ids of the caller's, without it or with an empty one
+-- the engine makes them; a body in place of the usual one, without ids.
 require("report")
 local n, prefix, fixed = 0, nil, nil
 
 function init(args)
-	prefix = args[1]
-	fixed = wrk.format("POST", nil, json, '{"subject":"u-17","context":{"hour":21}}')
+	prefix = args[1] ~= "" and args[1] or nil
+	fixed = wrk.format("POST", nil, json, args[2] or '{"subject":"u-17","context":{"hour":21}}')
 end
 
 function request()

@@ -5,14 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "core/pmf.h"
-#include "json/spec_json.h"
 #include "policies/policies.h"
+#include "rig.h"
 #include "serve/engine.h"
 
 #define FOLD_EVENTS 600000
@@ -21,13 +19,7 @@
 #define WARM_DECISIONS 2000000 /* cache and queue have had their fill */
 #define BATCH 500
 #define QUEUED_MAX 20000
-#define SCANS 20
 
-static void die(const char *what, int rc, const struct errinfo *err)
-{
-	fprintf(stderr, "engine_bench: %s: %s %s\n", what, err_name(rc), err ? err->text : "");
-	exit(1);
-}
 #define SECONDS_SINCE(start_us) ((double)(clock_mono_us() - (start_us)) / 1e6)
 
 static double resident_bytes(void)
@@ -67,97 +59,27 @@ static struct engine *open_engine(const char *dir, struct engine_recovery *ret)
 	return g;
 }
 
-/* A spec with so many arms a0, a1 ...; from mem. */
-static struct experiment_spec make_spec(
-    struct arena *mem, const char *name, const char *policy, size_t arms)
-{
-	struct experiment_spec spec = {.name = name, .slots = 1, .seed = 1, .hi = 1};
-	struct spec_arm *a = arena_array(mem, arms, sizeof(*a));
-	struct errinfo err = {.rc = 0};
-	char text[24];
-	int rc = policy_from_text(policy, mem, &spec, &err);
-
-	if (rc) {
-		die(policy, rc, &err);
-	}
-	for (size_t i = 0; i < arms; i++) {
-		snprintf(text, sizeof(text), "a%zu", i);
-		a[i] = (struct spec_arm){.id = arena_text(mem, text, strlen(text)), .label = ""};
-	}
-	spec.arms = a;
-	spec.narms = arms;
-	spec.settings.label = "";
-	return spec;
-}
-
-static struct experiment *make(struct arena *mem, const char *policy, size_t arms)
-{
-	struct experiment_spec spec = make_spec(mem, "bench", policy, arms);
-	const struct policy_ops *ops = policy_find(spec.policy);
-	struct errinfo err = {.rc = 0};
-	struct experiment *e;
-	int rc = ops ? experiment_new(&spec, ops, 1, &e, &err) : RC_NOT_FOUND;
-
-	if (rc) {
-		die(policy, rc, &err);
-	}
-	return e;
-}
-
-static void apply(struct experiment *e, const struct event *ev)
-{
-	int rc = experiment_apply(e, ev);
-
-	if (rc) {
-		die("apply", rc, NULL);
-	}
-}
-
-/* One decision; *ret lives in mem. */
-static void decide(struct experiment *e, struct arena *mem, struct event *ret)
-{
-	struct select_in in = {.id = NULL};
-	struct errinfo err = {.rc = 0};
-	int rc = experiment_select(e, &in, experiment_seq(e), mem, ret, &err);
-
-	if (rc) {
-		die("select", rc, &err);
-	}
-}
-
-static struct event reward_of(
-    struct experiment *e, struct arena *mem, const struct event *d, double paid)
-{
-	struct reward_in in = {.reward = paid};
-	enum feedback_status status;
-	struct pending p;
-	struct event ev;
-	int rc;
-
-	pending_start(&p, &d->decision);
-	rc = experiment_reward(e, d, &p, &in, experiment_seq(e), mem, &ev, &status, NULL);
-	if (rc) {
-		die("reward", rc, NULL);
-	}
-	return ev;
-}
 /* ---- fold ---- */
 
 static void make_log(struct buf *log, size_t *at)
 {
+	struct experiment_spec spec;
 	struct arena mem, keep;
 	struct experiment *e;
 	size_t n = 0;
 
 	arena_init(&keep, (size_t)1 << 20);
 	arena_init(&mem, (size_t)1 << 20);
-	e = make(&keep, "ucb1", 10);
+	spec = make_spec(&keep, "bench", "ucb1", 10);
+	e = make_experiment(&spec);
 	while (n < FOLD_EVENTS) {
+		struct reward_in in = {.form = FORM_REWARD};
 		struct event d, r;
 
 		decide(e, &mem, &d);
 		apply(e, &d);
-		r = reward_of(e, &mem, &d, (double)(d.seq % 7) / 7);
+		in.reward = (double)(d.seq % 7) / 7;
+		r = reward_of(e, &mem, &d, &in);
 		at[n++] = log->len;
 		event_encode(&d, log);
 		at[n++] = log->len;
@@ -178,6 +100,7 @@ static int fold_one(void *arg, const struct event *ev)
 
 static void fold_memory(const struct buf *log, const size_t *at)
 {
+	struct experiment_spec spec;
 	struct arena mem, keep;
 	struct experiment *e;
 	struct event ev;
@@ -185,15 +108,16 @@ static void fold_memory(const struct buf *log, const size_t *at)
 
 	arena_init(&keep, (size_t)1 << 20);
 	arena_init(&mem, (size_t)1 << 20);
-	e = make(&keep, "ucb1", 10);
+	spec = make_spec(&keep, "bench", "ucb1", 10);
+	e = make_experiment(&spec);
 	start_us = clock_mono_us();
 	for (size_t i = 0; i < FOLD_EVENTS; i++) {
 		int rc = event_decode(log->data + at[i], at[i + 1] - at[i], i + 2, &mem, &ev);
 
+		rc = rc ? rc : experiment_apply(e, &ev);
 		if (rc) {
-			die("decode", rc, NULL);
+			die("fold", rc, NULL);
 		}
-		apply(e, &ev);
 		arena_reset(&mem);
 	}
 	printf("{\"case\":\"fold memory\",\"events_per_second\":%.0f}\n",
@@ -242,6 +166,7 @@ static void fill_store(const char *dir, const struct buf *log, const size_t *at)
 static void fold_sqlite(const char *dir)
 {
 	struct store_reader *r;
+	struct experiment_spec spec;
 	struct arena mem, keep;
 	struct experiment *e;
 	struct errinfo err = {.rc = 0};
@@ -253,7 +178,8 @@ static void fold_sqlite(const char *dir)
 	}
 	arena_init(&keep, (size_t)1 << 20);
 	arena_init(&mem, (size_t)1 << 20);
-	e = make(&keep, "ucb1", 10);
+	spec = make_spec(&keep, "bench", "ucb1", 10);
+	e = make_experiment(&spec);
 	start_us = clock_mono_us();
 	rc = store_read_events(r, 1, 1, FOLD_EVENTS + 1, SIZE_MAX, &mem, fold_one, e, &err);
 	if (rc) {
@@ -279,93 +205,6 @@ static void bench_fold(const char *dir)
 	fold_sqlite(dir);
 	buf_release(&log);
 	free(at);
-}
-
-/* ---- one policy, select and update ---- */
-
-/* Of this thread alone: what others run on the machine does not count. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void play_round(struct experiment *e, struct arena *mem)
-{
-	struct event d, r;
-
-	decide(e, mem, &d);
-	apply(e, &d);
-	r = reward_of(e, mem, &d, (double)(d.decision.picks[0].slot % 11) / 11);
-	apply(e, &r);
-	arena_reset(mem);
-}
-
-/* What a scan would cost: weights of all arms, their sum, one draw. */
-static double scan_ns(size_t arms)
-{
-	double *score = malloc(arms * sizeof(*score)), *p = malloc(arms * sizeof(*p));
-	uint64_t start_ns;
-	size_t drawn = 0;
-
-	if (!score || !p) {
-		exit(1);
-	}
-	for (size_t i = 0; i < arms; i++) {
-		score[i] = (double)(i % 1009);
-	}
-	start_ns = cpu_ns();
-	for (int i = 0; i < SCANS; i++) {
-		pmf_softmax(arms, score, 1e-3, p);
-		drawn += pmf_draw(arms, p, 0.1 * i);
-	}
-	start_ns = cpu_ns() - start_ns;
-	free(score);
-	free(p);
-	return drawn ? (double)start_ns / SCANS : 0;
-}
-
-/* policy:SPEC:ARMS:ROUNDS. The mean is of the last sixteenth of the rounds, the worst single round
- * (select and update) of all before; in CPU time both. */
-static int bench_policy(char *what)
-{
-	char *rounds_text = strrchr(what, ':'), *arms_text;
-	size_t arms, rounds, timed;
-	struct arena mem, keep;
-	struct experiment *e;
-	uint64_t start_ns, worst_ns = 0;
-	double mean_ns;
-
-	*rounds_text++ = '\0';
-	arms_text = strrchr(what, ':');
-	*arms_text++ = '\0';
-	arms = strtoul(arms_text, NULL, 10);
-	rounds = strtoul(rounds_text, NULL, 10);
-	timed = rounds / 16 + 1;
-	arena_init(&keep, (size_t)1 << 30);
-	arena_init(&mem, (size_t)1 << 28);
-	e = make(&keep, what, arms);
-	for (size_t i = 0; i < rounds; i++) {
-		uint64_t one_ns = cpu_ns();
-
-		play_round(e, &mem);
-		one_ns = cpu_ns() - one_ns;
-		worst_ns = one_ns > worst_ns ? one_ns : worst_ns;
-	}
-	start_ns = cpu_ns();
-	for (size_t i = 0; i < timed; i++) {
-		play_round(e, &mem);
-	}
-	mean_ns = (double)(cpu_ns() - start_ns) / (double)timed;
-	printf("{\"case\":\"policy %s\",\"arms\":%zu,\"rounds\":%zu,\"ns\":%.0f,\"worst_us\":%.1f,"
-	       "\"scan_ns\":%.0f}\n",
-	    what, arms, rounds + timed, mean_ns, (double)worst_ns / 1000, scan_ns(arms));
-	experiment_free(e);
-	arena_release(&mem);
-	arena_release(&keep);
-	return 0;
 }
 
 /* ---- many experiments ---- */
@@ -496,5 +335,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	return argc == 3 && strncmp(argv[1], "policy:", 7) == 0 ? bench_policy(argv[1] + 7) : 2;
+	return 2;
 }

@@ -8,9 +8,9 @@
 #include <zlib.h>
 
 #include "base/hash.h"
-#include "eval/jsonl_line.h"
 #include "eval/line_in.h"
 #include "eval/log_read.h"
+#include "jsonl_rig.h"
 
 #define ROUNDS_MAX 16
 #define HEADER "x,timestamp,item_id,position,click,propensity_score\n"
@@ -246,19 +246,6 @@ END_TEST
 
 /* ---- our own ---- */
 
-#define OURS(seq)                                                                                  \
-	"{\"v\":1,\"experiment\":\"e\",\"seq\":" #seq                                              \
-	",\"at\":\"2026-02-28T23:59:59.000007Z\",\"kind\":"
-#define DECISION(seq, rest)                                                                        \
-	OURS(seq)                                                                                  \
-	"\"decision\",\"decision\":\"d" #seq                                                       \
-	"\",\"arms\":[{\"arm\":\"a\",\"propensity\":0.25}]" rest "}\n"
-#define REWARD(seq, ref, rest)                                                                     \
-	OURS(seq)                                                                                  \
-	"\"reward\",\"decision\":\"d" #ref "\",\"ref\":" #ref                                      \
-	",\"arm\":\"a\",\"propensity\":0.25,\"reward\":2.0,\"status\":\"learnt\"" rest "}\n"
-#define NEVER ",\"expires_at\":null"
-
 START_TEST(rewards_are_joined_to_their_decisions)
 {
 	struct got g;
@@ -331,61 +318,6 @@ START_TEST(bad_lines_of_ours_are_refused)
 	assert_refused("jsonl",
 	    DECISION(2, NEVER) OURS(3) "\"reward\",\"ref\":2,\"arm\":\"a\",\"propensity\":1}\n",
 	    LOG_SYNTAX, "no reward");
-}
-END_TEST
-
-static bool same_text(const struct jsonl_text *a, const struct jsonl_text *b)
-{
-	return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
-}
-
-static void assert_alike(const char *text)
-{
-	struct jsonl_line a, b;
-	const char *why = "";
-	struct buf keep;
-	bool twice;
-	size_t n = strlen(text) - 1; /* without its end */
-
-	memset(&a, 0, sizeof(a));
-	memset(&b, 0, sizeof(b));
-	buf_init(&keep, LINE_MAX_BYTES);
-	ck_assert_msg(jsonl_fast(text, n, &a), "%s", text);
-	ck_assert_msg(jsonl_slow(text, n, &b, &keep, &why, &twice) == 0, "%s: %s", text, why);
-	ck_assert(a.kind == b.kind && a.seq == b.seq && a.ref == b.ref && a.at_us == b.at_us);
-	ck_assert(same_text(&a.experiment, &b.experiment) && same_text(&a.arm, &b.arm));
-	ck_assert(a.propensity == b.propensity && a.reward == b.reward && a.learnt == b.learnt);
-	ck_assert(a.has_learnt == b.has_learnt && a.pending == b.pending);
-	ck_assert(a.is_void == b.is_void && a.picks == b.picks && a.nx == b.nx);
-	ck_assert_uint_eq(a.nids, b.nids);
-	for (size_t i = 0; i < a.nids; i++) {
-		ck_assert(same_text(&a.ids[i], &b.ids[i]));
-	}
-	ck_assert(a.nx == 0 || memcmp(a.x, b.x, a.nx * sizeof(double)) == 0);
-	jsonl_line_release(&a);
-	jsonl_line_release(&b);
-	buf_release(&keep);
-}
-
-START_TEST(both_readers_of_a_line_agree)
-{
-	assert_alike(DECISION(2, NEVER));
-	assert_alike(
-	    DECISION(9007199254740992, ",\"eligible\":[\"a\",\"b\"],\"pmf\":[0.5,0.5]" NEVER));
-	assert_alike(DECISION(2,
-	    ",\"active\":[\"a\"],\"pmf\":[1.0],\"fingerprint\":\"00\","
-	    "\"expires_at\":\"2026-01-01T00:00:00Z\",\"deferred\":true,\"subject\":\"s\","
-	    "\"context\":{\"a\":[1,{\"b\":null},[]],\"c\":{},\"d\":-1.5e-3},"
-	    "\"x\":[0.10000000000000001,-1e-300,123456789.5],\"groups\":[\"g\"]"));
-	assert_alike(REWARD(3, 2,
-	    ",\"learnt\":0.33333333333333331,\"closes\":true,\"late\":true,"
-	    "\"clipped\":true,\"x\":[1.0],\"key\":\"k\",\"fingerprint\":\"0123456789abcdef\""));
-	assert_alike(REWARD(3, 2, ",\"held\":1.0"));
-	assert_alike(
-	    OURS(4) "\"expiry\",\"decision\":\"d\",\"ref\":2,\"arm\":\"a\",\"propensity\":1.0,"
-		    "\"learnt\":0.0,\"closes\":true,\"lost\":true}\n");
-	assert_alike(
-	    OURS(4) "\"void\",\"decision\":\"d\",\"ref\":2,\"arm\":\"a\",\"propensity\":1.0}\n");
 }
 END_TEST
 
@@ -474,5 +406,6 @@ RUN("log_read", columns_are_found_by_name, quotes_hold_commas_quotes_and_line_en
     dsjson_with_slots_is_checked_and_counted, bad_dsjson_is_refused,
     vw_lines_are_events_or_parts_of_one, bad_vw_is_refused, rewards_are_joined_to_their_decisions,
     the_oldest_goes_when_too_many_wait, costs_to_be_minimised_are_negated,
-    bad_lines_of_ours_are_refused, both_readers_of_a_line_agree, lines_come_from_bytes_and_gzip,
-    a_line_too_long_is_passed_over, what_is_no_log_is_said)
+    bad_lines_of_ours_are_refused,
+
+    lines_come_from_bytes_and_gzip, a_line_too_long_is_passed_over, what_is_no_log_is_said)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "base/num_special.h"
 #include "policies/policies.h"
 #include "rig.h"
 #include "test.h"
@@ -170,6 +171,89 @@ START_TEST(thompson_counts_fractions_of_successes)
 }
 END_TEST
 
+/* P(X1 > X0) of two Beta posteriors: F1 over the quantiles of X0. */
+static double chance_of_beta(double n0, double s0, double n1, double s1)
+{
+	enum { STEPS = 2000 };
+	double sum = 0;
+
+	for (int i = 0; i < STEPS; i++) {
+		double x = num_beta_quantile((i + 0.5) / STEPS, 1 + s0, 1 + n0 - s0);
+
+		sum += num_beta_inc(1 + n1 - s1, 1 + s1, 1 - x);
+	}
+	return sum / STEPS;
+}
+
+static void pay_often(struct rig *r, uint32_t arm, int n, int wins)
+{
+	for (int i = 0; i < n; i++) {
+		pay(r, arm, i < wins);
+	}
+}
+
+/* Of an arm that is behind only the samples above the leader's least one are drawn: as often, and
+ * as large, as the formula says. */
+START_TEST(thompson_draws_arms_that_are_behind_as_often_as_they_win)
+{
+	static const int cases[][4] = {{98, 39, 6, 0}, {98, 39, 7, 1}, {400, 300, 10, 4},
+	    {1000, 900, 20, 15}, {5000, 2600, 300, 140}, {100, 95, 50, 40}};
+	const struct spec_param p = {.name = "samples", .number = 1000};
+	enum { ASKS = 1000 };
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		const int *k = cases[c];
+		double share[3] = {0}, one = chance_of_beta(k[0], k[1], k[2], k[3]);
+		double sd = sqrt(one * (1 - one) / (ASKS * p.number));
+		struct rig r;
+
+		start(&r, &thompson_ops, 3, &p, 1);
+		pay_often(&r, 1, k[0], k[1]);
+		pay_often(&r, 0, k[2], k[3]);
+		pay_often(&r, 2, 200, 0); /* never the best */
+		for (uint64_t i = 0; i < ASKS; i++) {
+			rig_pmf(&r, i);
+			for (size_t a = 0; a < 3; a++) {
+				share[a] += r.pmf[a] / ASKS;
+			}
+		}
+		ck_assert_double_gt(one, 1e-5);
+		ck_assert_double_eq_tol(share[0], one, 4.5 * sd);
+		ck_assert_double_eq(share[2], 0);
+		rig_release(&r);
+	}
+}
+END_TEST
+
+START_TEST(thompson_draws_normal_arms_that_are_behind_as_often_as_they_win)
+{
+	const struct spec_param p[] = {
+	    {.name = "likelihood", .text = "gaussian"}, {.name = "samples", .number = 1000}};
+	enum { ASKS = 1000 };
+
+	for (int n = 5; n <= 40; n += 5) {
+		/* The prior is worth one reward of 1/2; sd 1/2. */
+		double mean0 = (0.5 + 400) / 401, sd0 = 0.5 / sqrt(401), share = 0;
+		double mean1 = (0.5 + 0.25 * n) / (1 + n), sd1 = 0.5 / sqrt(1 + n);
+		double z = (mean0 - mean1) / sqrt(sd0 * sd0 + sd1 * sd1);
+		double one = 0.5 * erfc(z / sqrt(2));
+		struct rig r;
+
+		start(&r, &thompson_ops, 2, p, 2);
+		pay_often(&r, 0, 400, 400);
+		for (int i = 0; i < n; i++) {
+			pay(&r, 1, 0.25);
+		}
+		for (uint64_t i = 0; i < ASKS; i++) {
+			rig_pmf(&r, i);
+			share += r.pmf[1] / ASKS;
+		}
+		ck_assert_double_eq_tol(share, one, 4.5 * sqrt(one / ASKS / 1000) + 1e-6);
+		rig_release(&r);
+	}
+}
+END_TEST
+
 START_TEST(thompson_takes_fewer_samples_of_many_arms)
 {
 	struct rig r;
@@ -210,8 +294,8 @@ START_TEST(bits_are_the_same_everywhere)
 	ck_assert_uint_eq(digest_of(&epsilon_greedy_ops, NULL, 0), UINT64_C(6507102846462303632));
 	ck_assert_uint_eq(
 	    digest_of(&epsilon_greedy_ops, &decaying, 1), UINT64_C(16913611504333622747));
-	ck_assert_uint_eq(digest_of(&thompson_ops, NULL, 0), UINT64_C(547350308810311520));
-	ck_assert_uint_eq(digest_of(&thompson_ops, &gaussian, 1), UINT64_C(2998390435252614441));
+	ck_assert_uint_eq(digest_of(&thompson_ops, NULL, 0), UINT64_C(10802090548016324243));
+	ck_assert_uint_eq(digest_of(&thompson_ops, &gaussian, 1), UINT64_C(10467580351552438504));
 }
 END_TEST
 
@@ -219,4 +303,6 @@ RUN("simple", bits_are_the_same_everywhere, uniform_is_uniform,
     greedy_takes_the_best_mean_and_the_first_of_equals, greedy_passes_over_a_paused_arm,
     epsilon_decays_with_decisions, a_state_of_ten_arms_is_small,
     thompson_draws_with_the_probability_of_being_best, thompson_counts_fractions_of_successes,
+    thompson_draws_arms_that_are_behind_as_often_as_they_win,
+    thompson_draws_normal_arms_that_are_behind_as_often_as_they_win,
     thompson_takes_fewer_samples_of_many_arms)
