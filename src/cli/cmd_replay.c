@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/replay_args.h"
-#include "cli/state_log.h"
 #include "eval/learning.h"
 #include "json/stats_json.h"
 
@@ -42,6 +41,7 @@ const char replay_usage[] =
     "\n"
     "      --reward-model M  mean:10 or ridge:1 (mean:10)\n"
     "      --folds N         of its cross-fitting, 1 for none (5)\n"
+    "      --features N      numbers that features with names (dsjson, vw) are hashed to (32)\n"
     "      --alpha A         1 less what the intervals cover (0.05)\n"
     "  -s, --seed S          the same seed prints the same bytes (1)\n"
     "  -n, --rounds N        the first N rounds alone\n"
@@ -61,12 +61,15 @@ struct question {
 
 static int play_all(const struct question *q, struct learning *g, struct errinfo *err)
 {
-	const struct log_options o = {.open = state_log_open, .format = q->given->format};
+	struct log_options o = replay_log_options(q->given);
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
 	uint64_t row = 0;
-	int rc = log_open(q->given->path, &o, q->l.arms, &in, err), more;
+	int rc, more;
+
+	o.refused = NULL; /* told when the log was scanned */
+	rc = log_open(q->given->path, &o, q->l.arms, &in, err);
 
 	progress_start(&bar, "rounds", q->rows);
 	while (rc == 0 && row < q->rows) {

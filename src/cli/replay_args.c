@@ -23,6 +23,7 @@ enum {
 	OPT_ESTIMATOR,
 	OPT_MODEL,
 	OPT_RUNS,
+	OPT_FEATURES,
 	OPT_FOLDS,
 	OPT_INTERVAL,
 	OPT_BOOTSTRAP,
@@ -36,6 +37,7 @@ static const struct option options[] = {{"policy", required_argument, NULL, 'p'}
     {"strict", no_argument, NULL, OPT_STRICT}, {"json", no_argument, NULL, OPT_JSON},
     {"estimator", required_argument, NULL, OPT_ESTIMATOR},
     {"reward-model", required_argument, NULL, OPT_MODEL},
+    {"features", required_argument, NULL, OPT_FEATURES},
     {"runs", required_argument, NULL, OPT_RUNS}, {"folds", required_argument, NULL, OPT_FOLDS},
     {"interval", required_argument, NULL, OPT_INTERVAL},
     {"bootstrap", required_argument, NULL, OPT_BOOTSTRAP},
@@ -68,6 +70,9 @@ static void set_whole(struct replay_args *a, int option, uint64_t v)
 		a->o.resamples = (uint32_t)v;
 		a->o.interval = a->interval_given ? a->o.interval : INTERVAL_BOOTSTRAP;
 		a->of_targets = "--bootstrap";
+		break;
+	case OPT_FEATURES:
+		a->features = (size_t)v;
 		break;
 	case OPT_RUNS:
 		a->runs = (uint32_t)v;
@@ -247,6 +252,7 @@ int replay_args_read(int argc, char **argv, struct replay_args *ret)
 	int c, status = -1;
 
 	*ret = (struct replay_args){.runs = 1,
+	    .features = 32,
 	    .o = {.model = {.strength = 10, .folds = 5},
 		.resamples = 10000,
 		.threads = 2,
@@ -289,8 +295,11 @@ static void on_refused(void *arg, const struct errinfo *why)
 
 struct log_options replay_log_options(struct replay_args *a)
 {
-	return (struct log_options){
-	    .open = state_log_open, .format = a->format, .refused = on_refused, .arg = a};
+	return (struct log_options){.open = state_log_open,
+	    .format = a->format,
+	    .features = a->features,
+	    .refused = on_refused,
+	    .arg = a};
 }
 
 int replay_estimators(

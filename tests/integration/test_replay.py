@@ -398,6 +398,24 @@ class Replay(unittest.TestCase):
         with urllib.request.urlopen(request) as reply:
             return json.load(reply)
 
+    def test_features_tell_a_model_what_arms_do_not(self):
+        draw = random.Random(3)
+        with open(self.log, "w", encoding="utf-8") as f:
+            for _ in range(4000):
+                arm, hour = draw.randrange(2), draw.choice(("day", "night"))
+                pays = (arm == 0) == (hour == "day")
+                f.write(f"{arm + 1}:{-int(pays)}:0.5 |t hour={hour}\n")
+
+        def se(*more):
+            found = json.loads(bandit("replay", self.log, "-t", "always:1", "--estimator", "dr",
+                                      "--json", *more))["results"][0]
+            self.assertAlmostEqual(found["value"], 0.5, delta=0.05)
+            return found["se"]
+
+        self.assertLess(se("--reward-model", "ridge:1"), 0.8 * se())
+        self.assertGreater(se("--reward-model", "ridge:1", "--features", "0"),
+                           se("--reward-model", "ridge:1"))
+
     def test_policies_that_a_log_cannot_answer_are_refused_by_name(self):
         write_log(self.log)
         for policy, word in (("tallying", "remember"), ("recovering", "remember"),
