@@ -52,7 +52,8 @@ static const struct whole {
 	uint64_t least, most;
 } wholes[] = {{'s', "seed", 0, UINT64_C(1) << 53}, {'n', "rounds", 1, UINT64_C(1) << 53},
     {OPT_FOLDS, "folds", 1, MODEL_FOLDS_MAX}, {OPT_BOOTSTRAP, "bootstrap", 1, BOOTSTRAP_MAX},
-    {OPT_THREADS, "threads", 1, THREADS_MAX}, {OPT_RUNS, "runs", 1, LEARNING_RUNS_MAX}};
+    {OPT_THREADS, "threads", 1, THREADS_MAX}, {OPT_RUNS, "runs", 1, LEARNING_RUNS_MAX},
+    {OPT_FEATURES, "features", 0, DIM_MAX}};
 
 static void set_whole(struct replay_args *a, int option, uint64_t v)
 {
