@@ -7,13 +7,20 @@
 /* argv[0] is the command's name. The exit status: 0 done, 1 found something wrong, 2 bad usage. */
 typedef int command_fn(int argc, char **argv);
 
-extern const char backup_usage[], restore_usage[], convert_usage[], export_usage[], import_usage[],
-    plan_usage[], replay_usage[], reproduce_usage[], salvage_usage[], serve_demo_usage[],
-    top_usage[], verify_usage[];
-command_fn cmd_backup, cmd_restore, cmd_convert, cmd_export, cmd_import, cmd_plan, cmd_replay,
-    cmd_reproduce, cmd_salvage, cmd_serve_demo, cmd_top, cmd_verify;
-/* replay --target, which cmd_replay gives on. */
-command_fn cmd_replay_target;
+/* clang-format off */
+extern const char backup_usage[]; command_fn cmd_backup;
+extern const char convert_usage[]; command_fn cmd_convert;
+extern const char export_usage[]; command_fn cmd_export;
+extern const char import_usage[]; command_fn cmd_import;
+extern const char plan_usage[]; command_fn cmd_plan;
+extern const char replay_usage[]; command_fn cmd_replay;
+extern const char reproduce_usage[]; command_fn cmd_reproduce;
+extern const char restore_usage[]; command_fn cmd_restore;
+extern const char salvage_usage[]; command_fn cmd_salvage;
+extern const char serve_demo_usage[]; command_fn cmd_serve_demo;
+extern const char top_usage[]; command_fn cmd_top;
+extern const char verify_usage[]; command_fn cmd_verify;
+/* clang-format on */
 /* verify without deriving draws again; prints what is wrong alone. RC_CORRUPT. */
 int verify_fold(const char *where);
 

@@ -126,9 +126,17 @@ class Salvage(FaultTest):
                     c.post(path + "/decisions", {"id": f"d{i}"})
                     c.post(path + "/rewards", {"decision": f"d{i}", "reward": i % 2})
             c.delete("/v1/experiments/q?purge=true")
+            self.wait_erased(2)
             c.close()
             d.kill()
         self.before = self.export(self.state)
+
+    def wait_erased(self, experiment):
+        db = sqlite3.connect(os.path.join(self.state, "state.db"))
+        while db.execute("SELECT count(*) FROM event WHERE experiment = ?",
+                         (experiment,)).fetchone()[0]:
+            time.sleep(0.01)
+        db.close()
 
     def bandit(self, *args, code=0):
         done = subprocess.run([os.path.join(BUILD, "bandit"), *args], capture_output=True,
