@@ -19,6 +19,7 @@ struct policy_env experiment_env(const struct experiment *e)
 	    .lo = cost ? -e->hi : e->lo,
 	    .hi = cost ? -e->lo : e->hi,
 	    .k = e->slots,
+	    .seed = e->seed,
 	};
 }
 
