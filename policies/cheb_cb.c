@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "policies/cheb_cb.h"
 #include "policies/policies.h"
 #include "policies/tsallis.h"
 
@@ -59,16 +60,24 @@ static double *theta_of(const struct cheb *c, uint32_t slot)
 	return c->arm + slot * arm_size(c->m);
 }
 
-static void features(const struct cheb *c, const double *x, uint32_t n, double *f)
+void cheb_features(double lo, double hi, double x, uint32_t n, double *ret)
 {
-	double lo = c->params->ctx_lo, z = x ? 2 * ((x[0] - lo) / (c->params->ctx_hi - lo)) - 1 : 0;
+	double z = 2 * ((x - lo) / (hi - lo)) - 1;
 
 	z = z > -1 ? z < 1 ? z : 1 : -1;
-	f[0] = 1;
-	f[1] = z;
+	ret[0] = 1;
+	ret[1] = z;
 	for (uint32_t j = 2; j < n; j++) {
-		f[j] = 2 * z * f[j - 1] - f[j - 2];
+		ret[j] = 2 * z * ret[j - 1] - ret[j - 2];
 	}
+}
+
+/* Without a context: the middle. */
+static void features(const struct cheb *c, const double *x, uint32_t n, double *f)
+{
+	double lo = c->params->ctx_lo, hi = c->params->ctx_hi;
+
+	cheb_features(x ? lo : -1, x ? hi : 1, x ? x[0] : 0, n, f);
 }
 
 static double predict(const struct cheb *c, uint32_t slot, const double *f)
@@ -114,26 +123,35 @@ static double gamma_of(const struct cheb *c, size_t arms)
 	return gamma < GAMMA_MAX ? gamma : GAMMA_MAX; /* 0 / 0 too: no loss was ever above 0 */
 }
 
+void cheb_inverse_gap(size_t n, double gamma, double *y)
+{
+	double rest = 1, least;
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		best = y[i] < y[best] ? i : best;
+	}
+	least = y[best];
+	for (size_t i = 0; i < n; i++) {
+		if (i != best) {
+			y[i] = 1 / ((double)n + gamma * (y[i] - least));
+			rest -= y[i];
+		}
+	}
+	y[best] = rest;
+}
+
 static int cheb_pmf(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf)
 {
 	const struct cheb *c = state;
-	double gamma = gamma_of(c, ask->n), f[FEATURES_MAX], rest = 1, least;
-	size_t best = 0;
+	double f[FEATURES_MAX];
 
 	(void)rng;
 	features(c, ask->x, c->m, f);
 	for (size_t i = 0; i < ask->n; i++) {
 		ret_pmf[i] = predict(c, ask->slots[i], f);
-		best = ret_pmf[i] < ret_pmf[best] ? i : best;
 	}
-	least = ret_pmf[best];
-	for (size_t i = 0; i < ask->n; i++) {
-		if (i != best) {
-			ret_pmf[i] = 1 / ((double)ask->n + gamma * (ret_pmf[i] - least));
-			rest -= ret_pmf[i];
-		}
-	}
-	ret_pmf[best] = rest;
+	cheb_inverse_gap(ask->n, gamma_of(c, ask->n), ret_pmf);
 	return 0;
 }
 

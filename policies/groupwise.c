@@ -2,10 +2,11 @@
 /* Low regret on every one of many overlapping groups: one learner per group, mixed over the groups
  * of a decision. Acharya, Arunachaleswaran, Kannan, Roth, Ziani, "Oracle Efficient Algorithms for
  * Groupwise Regret", ICLR 2024. The mixture: groupwise_hedge.c; kinds: `arms` groupwise_arms.c,
- * `regress` groupwise_ridge.c, `experts` groupwise_experts.c.
+ * `regress` groupwise_ridge.c, `experts` groupwise_experts.c, groupwise_leader.c.
  *
  * A group begins when it is first named; `_all` is awake in every decision, else nothing would
- * bound the overall loss. Rewards and labels in [lo, hi]. Draws only for `output` = sample. */
+ * bound the overall loss. Rewards and labels in [lo, hi]. Draws only for `output` = sample
+ * and for the perturbed leader. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -141,6 +142,8 @@ static int groupwise_create(const struct policy_env *env, void **ret_state)
 	g->p = env->params;
 	g->lo = env->lo;
 	g->width = env->hi - env->lo;
+	g->seed = env->seed;
+	g->leader_scale = groupwise_leader_scale(&g->p->components);
 	g->dim = env->dim;
 	if (!by_arms(g)) {
 		g->fixed = groupwise_ridge_cells(g->dim);
@@ -240,11 +243,10 @@ static int groupwise_pmf(const void *state, const struct ask *ask, struct rng *r
 {
 	const struct groupwise *g = state;
 
-	(void)rng;
 	if (ask->n == 1) {
 		ret_pmf[0] = 1;
 	} else if (g->p->kind == GROUPWISE_EXPERTS) {
-		groupwise_experts_pmf(g, ask, ret_pmf);
+		groupwise_experts_pmf(g, ask, rng, ret_pmf);
 	} else {
 		groupwise_arms_pmf(g, ask, ret_pmf);
 	}
@@ -414,55 +416,13 @@ static int groupwise_deserialise(const struct policy_env *env, struct rd *in, vo
 	return 0;
 }
 
-static const char *const kinds[] = {"arms", "regress", "experts", NULL};
-static const char *const forms[] = {"A", "B", NULL};
-static const char *const learners[] = {"ridge", "forward", NULL};
-static const char *const mixes[] = {"expected", "actual", NULL};
-static const char *const outputs[] = {"average", "sample", NULL};
-static const char *const priors[] = {"equal", "open", NULL};
-
-#define CHOICE(field, list, what)                                                                  \
-	{                                                                                          \
-		.name = #field, .type = PARAM_CHOICE,                                              \
-		.offset = offsetof(struct groupwise_params, field), .choices = (list),             \
-		.text = (what)                                                                     \
-	}
-
-/* clang-format off */
-static const struct param_desc groupwise_param_table[] = {
-	CHOICE(kind, kinds, "arms: a reward of the arm drawn; regress: predictions and labels; "
-	    "experts: rewards of all arms"),
-	CHOICE(form, forms, "arms: A, a weight per group and arm; B, a learner per group"),
-	CHOICE(learner, learners, "regress: least squares, or its shrunk form with a proven bound"),
-	CHOICE(mix, mixes, "regress: loss charged to the mixture: the mean of the groups' losses, "
-	    "or that of the prediction given"),
-	CHOICE(output, outputs, "regress: the mean of the groups' predictions, or one of them"),
-	CHOICE(prior, priors, "regress and experts: weights of groups beforehand, equal or "
-	    "1/(i (i + 1)) for the i-th one"),
-	{.name = "lambda", .type = PARAM_F64, .offset = offsetof(struct groupwise_params, lambda),
-	 .min = 1e-3, .max = 1e6, .dflt = 1, .text = "regress: ridge penalty"},
-	{.name = "horizon", .type = PARAM_F64, .offset = offsetof(struct groupwise_params, horizon),
-	 .min = 1, .max = 1e12, .dflt = 1e5,
-	 .text = "arms: decisions of the groups that matter, from which the rates follow"},
-	{.name = "doubling", .type = PARAM_BOOL,
-	 .offset = offsetof(struct groupwise_params, doubling),
-	 .text = "arms: instead of horizon, start anew at decisions 1, 2, 4, 8 ..."},
-	{.name = "eta", .type = PARAM_F64, .offset = offsetof(struct groupwise_params, eta),
-	 .min = 0, .max = 10, .text = "arms: learning rate; 0: from the horizon"},
-	{.name = "ix", .type = PARAM_F64, .offset = offsetof(struct groupwise_params, ix),
-	 .min = 0, .max = 0.1, .text = "arms: added to the propensity in the estimator"},
-	{.name = "gamma", .type = PARAM_F64, .offset = offsetof(struct groupwise_params, gamma),
-	 .min = 0, .max = 0.5, .text = "form B: share of uniform draws; 0: from the horizon"},
-	{.name = NULL},
-};
-/* clang-format on */
-
 const struct policy_ops groupwise_ops = {
     .name = "groupwise",
     .summary = "low regret on every one of many overlapping groups of decisions",
     .version = 1,
-    .params = groupwise_param_table,
+    .params = groupwise_params,
     .params_size = sizeof(struct groupwise_params),
+    .check = groupwise_check,
     .bound = groupwise_bound,
     .create = groupwise_create,
     .destroy = groupwise_destroy,

@@ -42,10 +42,15 @@ void groupwise_shares(size_t n, const double *lnw, const double *lnq, double *re
 	}
 }
 
-/* Equal priors, or 1/(i (i + 1)), whose sum is 1 however many groups will come. */
+/* As given; or equal; or 1/(i (i + 1)), whose sum is 1 however many groups will come. */
 static double ln_prior(const struct groupwise *g, uint32_t at)
 {
+	const struct param_list *given = &g->p->priors;
 	double i = (double)at + 1;
+
+	if (given->n > 0) {
+		return at > 0 && at <= given->n ? num_log(given->v[at - 1]) : 0;
+	}
 
 	return g->p->prior == GROUPWISE_OPEN ? -num_log(i * (i + 1)) : 0;
 }

@@ -4,24 +4,27 @@
 #ifndef POLICIES_GROUPWISE_IMPL_H
 #define POLICIES_GROUPWISE_IMPL_H
 
+#include "base/rng.h"
 #include "core/policy.h"
 
 #define GROUPWISE_GROUPS_MAX 4096
 #define GROUPWISE_AWAKE_MAX 64 /* besides _all */
 #define GROUPWISE_DIM_MAX 512
+#define GROUPWISE_COMPONENTS_MAX 512
 #define GROUPWISE_CELLS_MAX ((size_t)1 << 25) /* doubles of all learners */
 
 enum groupwise_kind { GROUPWISE_ARMS, GROUPWISE_REGRESS, GROUPWISE_EXPERTS };
 enum groupwise_form { GROUPWISE_A, GROUPWISE_B };
-enum groupwise_learner { GROUPWISE_RIDGE, GROUPWISE_FORWARD };
+enum groupwise_learner { GROUPWISE_RIDGE, GROUPWISE_FORWARD, GROUPWISE_HEDGE, GROUPWISE_FTPL };
 enum groupwise_mix { GROUPWISE_EXPECTED, GROUPWISE_ACTUAL };
 enum groupwise_output { GROUPWISE_AVERAGE, GROUPWISE_SAMPLE };
 enum groupwise_prior { GROUPWISE_EQUAL, GROUPWISE_OPEN };
 
 struct groupwise_params {
 	int kind, form, learner, mix, output, prior;
-	double lambda, horizon, eta, ix, gamma;
+	double lambda, horizon, eta, ix, gamma, samples;
 	bool doubling;
+	struct param_list components, priors;
 };
 
 struct groupwise_group {
@@ -34,7 +37,9 @@ struct groupwise_group {
 struct groupwise {
 	const struct groupwise_params *p;
 	double lo, width;
-	size_t dim, fixed; /* fixed: doubles of a learner that do not depend on arms */
+	uint64_t seed;
+	double leader_scale; /* of the components; 0: each arm is one */
+	size_t dim, fixed;   /* fixed: doubles of a learner that do not depend on arms */
 	struct groupwise_group *group;
 	uint32_t ngroups, group_cap; /* _all included */
 	unsigned char *arm;          /* enum arm_state */
@@ -82,8 +87,34 @@ void groupwise_arms_update(struct groupwise *g, const struct outcome *o);
 /* The arm in the group _all. */
 void groupwise_describe(const void *state, uint32_t slot, struct arm_view *ret);
 
-void groupwise_experts_pmf(const struct groupwise *g, const struct ask *ask, double *ret_pmf);
+void groupwise_experts_pmf(
+    const struct groupwise *g, const struct ask *ask, const struct rng *rng, double *ret_pmf);
 void groupwise_experts_update(struct groupwise *g, const struct outcome *o);
+
+/* Arms in question: those of an ask, or those whose losses are told. */
+struct groupwise_arms {
+	const uint32_t *slots; /* NULL: of results */
+	const struct result *results;
+	size_t n;
+};
+
+static inline uint32_t groupwise_arm(const struct groupwise_arms *a, size_t i)
+{
+	return a->slots ? a->slots[i] : a->results[i].slot;
+}
+
+extern const struct param_desc groupwise_params[];
+int groupwise_check(const void *params, struct errinfo *err);
+
+/* The perturbed leaders of the awake. D / A of the components; 0: there are none. */
+int groupwise_components_check(const struct groupwise_params *p, struct errinfo *err);
+double groupwise_leader_scale(const struct param_list *components);
+/* Adds to ret_pmf the shares of each arm; p: of each of the awake. */
+void groupwise_leader_pmf(const struct groupwise *g, const struct groupwise_awake *a,
+    const struct groupwise_arms *arms, struct rng rng, const double *p, double *ret_pmf);
+/* What each of the awake loses in the mean, by the draws of the decision. */
+void groupwise_leader_losses(const struct groupwise *g, const struct groupwise_awake *a,
+    const struct outcome *o, double *ret_own);
 
 /* A reward as a loss in [0, 1]. */
 static inline double groupwise_loss(const struct groupwise *g, double reward)

@@ -10,6 +10,7 @@
  * update O(1); planning O(N d_max (d_max + j_max)), outside the decision when that is long. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policies/recovering_impl.h"
 
@@ -127,6 +128,68 @@ int recovering_reserve(void *state, size_t slots)
 	return 0;
 }
 
+static int recovering_reserve_change(void *state, const void *params, uint32_t k)
+{
+	struct recovering *r = state;
+	size_t wide = d_max_of(params);
+	struct rec_cell *cell;
+
+	(void)k;
+	if (r->slots > 0 && wide > REC_CELLS_MAX / r->slots) {
+		return RC_LIMIT;
+	}
+	if (wide <= r->d_max || r->cap == 0) {
+		return 0;
+	}
+	cell = realloc(r->cell, r->cap * wide * sizeof(*cell));
+	if (!cell) {
+		return RC_MEMORY;
+	}
+	r->cell = cell;
+	return 0;
+}
+
+/* The last bucket of a smaller d_max holds what was idle for that long and for longer: too mixed
+ * for any bucket of a larger one. In the other direction those that are too long become the last.
+ */
+static void rebucket(const struct rec_cell *from, uint32_t nfrom, struct rec_cell *to, uint32_t nto)
+{
+	struct rec_cell x;
+
+	for (uint32_t d = nto > nfrom ? nfrom - 1 : nto; d < nto; d++) {
+		to[d] = (struct rec_cell){.n = 0};
+	}
+	for (uint32_t d = 0; d < nfrom; d++) {
+		x = from[d];
+		if (d < nto && (nto <= nfrom || d + 1 < nfrom)) {
+			to[d] = x;
+		} else if (nto < nfrom) {
+			to[nto - 1].n += x.n;
+			to[nto - 1].snap += x.snap;
+			to[nto - 1].sum += x.sum;
+		}
+	}
+}
+
+/* Plans are stale, and the present one is followed, as far as k arms go, until the next. */
+static void recovering_change(void *state, const void *params_before, uint32_t k)
+{
+	struct recovering *r = state;
+	uint32_t before = r->d_max, now = d_max_of(r->params);
+	struct rec_cell arm[RECOVERING_D_MAX];
+
+	(void)params_before;
+	for (uint32_t i = 0; now != before && i < r->slots; i++) {
+		uint32_t slot = now > before ? r->slots - 1 - i : i; /* rows move over others */
+
+		memcpy(arm, &r->cell[(size_t)slot * before], before * sizeof(*arm));
+		rebucket(arm, before, &r->cell[(size_t)slot * now], now);
+	}
+	r->d_max = now;
+	r->k = k;
+	r->dirty = true;
+}
+
 static int recovering_reserve_subject(void *state, const char *subject)
 {
 	struct recovering *r = state;
@@ -205,18 +268,19 @@ static const char *const fills[] = {"none", "unplanned", NULL};
 /* clang-format off */
 static const struct param_desc recovering_params[] = {
 	{.name = "d_max", .type = PARAM_INT, .offset = AT(d_max), .min = 1,
-	 .max = RECOVERING_D_MAX, .dflt = 16,
+	 .max = RECOVERING_D_MAX, .dflt = 16, .flags = PARAM_CHANGE,
 	 .text = "periods after which an arm has recovered; with tables: their row's length"},
 	{.name = "alpha", .type = PARAM_F64, .offset = AT(alpha), .min = 0, .max = 16, .dflt = 1,
-	 .flags = PARAM_OPEN_MIN,
+	 .flags = PARAM_OPEN_MIN | PARAM_CHANGE,
 	 .text = "optimism: width sqrt(alpha ln(1 + t) / (2 n)); the guarantee needs 3"},
 	{.name = "phase_min", .type = PARAM_INT, .offset = AT(phase_min), .min = 0, .max = 1e9,
-	 .dflt = 0, .text = "least periods under one plan; 0: twice d_max"},
+	 .dflt = 0, .flags = PARAM_CHANGE,
+	 .text = "least periods under one plan; 0: twice d_max"},
 	{.name = "j_max", .type = PARAM_INT, .offset = AT(j_max), .min = 1,
-	 .max = RECOVERING_J_MAX, .dflt = 32,
+	 .max = RECOVERING_J_MAX, .dflt = 32, .flags = PARAM_CHANGE,
 	 .text = "planner: most odd classes of periods tried together"},
 	{.name = "improve", .type = PARAM_BOOL, .offset = AT(improve), .min = 0, .max = 1,
-	 .dflt = 1, .text = "planner: improve a plan by moving arms"},
+	 .dflt = 1, .flags = PARAM_CHANGE, .text = "planner: improve a plan by moving arms"},
 	{.name = "clock", .type = PARAM_CHOICE, .offset = AT(clock), .choices = clocks,
 	 .text = "what a period is: a decision, or tick_seconds with one decision at most"},
 	{.name = "tick_seconds", .type = PARAM_F64, .offset = AT(tick_seconds), .min = 0.001,
@@ -245,6 +309,8 @@ const struct policy_ops recovering_ops = {
     .destroy = recovering_destroy,
     .slots = recovering_slots,
     .reserve = recovering_reserve,
+    .reserve_change = recovering_reserve_change,
+    .change = recovering_change,
     .reserve_subject = recovering_reserve_subject,
     .arm_add = recovering_arm_add,
     .arm_set = recovering_arm_set,

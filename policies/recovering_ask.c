@@ -340,6 +340,21 @@ void recovering_lost(void *state, const struct pull *p)
 	}
 }
 
+/* The idle time of a pull, under the d_max of today: it may have been another when it was made. 0:
+ * not known. */
+static uint32_t idle_now(
+    const struct recovering *r, const struct rec_memo *m, const struct rec_memo_pick *x)
+{
+	uint64_t gone =
+	    x->prev == REC_NEVER || x->prev >= m->period ? x->idle : m->period - x->prev;
+
+	if (x->prev == REC_NEVER && x->idle < r->d_max) {
+		/* Never pulled, or, of a subject, longer ago than the d_max of then. */
+		return r->params->scope == REC_GLOBAL ? r->d_max : 0;
+	}
+	return gone < r->d_max ? (uint32_t)gone : r->d_max;
+}
+
 void recovering_update(void *state, const struct outcome *o)
 {
 	struct recovering *r = state;
@@ -347,16 +362,21 @@ void recovering_update(void *state, const struct outcome *o)
 	struct rec_memo_pick x;
 	struct rec_cell *c;
 	double y = (o->reward - r->lo) / r->width;
+	uint32_t idle;
 	uint64_t prev;
 
 	rec_memo_read(o->memo, o->nmemo, &m);
-	if (m.picks.rc || !memo_find(&m, o->slot, &x) || x.idle < 1 || x.idle > r->d_max) {
+	if (m.picks.rc || !memo_find(&m, o->slot, &x) || x.idle < 1) {
 		return;
 	}
 	if (x.prev != REC_NEVER && take_taint(r, m.subject, o->slot, x.prev, &prev)) {
 		return; /* it had been idle for longer than was thought */
 	}
-	c = &r->cell[(size_t)o->slot * r->d_max + x.idle - 1];
+	idle = idle_now(r, &m, &x);
+	if (idle == 0) {
+		return;
+	}
+	c = &r->cell[(size_t)o->slot * r->d_max + idle - 1];
 	c->n++;
 	c->sum += y > 0 ? y < 1 ? y : 1 : 0;
 	r->grown = r->grown || (c->n > c->snap && c->n >= 2 * c->snap);

@@ -23,8 +23,9 @@ enum param_type {
 enum {
 	PARAM_OPEN_MIN = 1, /* min itself is outside */
 	PARAM_OPEN_MAX = 2,
-	PARAM_UNSET = 4,  /* the default is "not given", stored as NaN (F64 only) */
-	PARAM_RELOAD = 8, /* configuration: SIGHUP changes it */
+	PARAM_UNSET = 4,   /* the default is "not given", stored as NaN (F64 only) */
+	PARAM_RELOAD = 8,  /* configuration: SIGHUP changes it */
+	PARAM_CHANGE = 16, /* of a policy: PATCH changes it */
 };
 
 struct param_desc {

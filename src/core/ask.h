@@ -15,6 +15,7 @@ struct policy_env {
 	size_t dim;         /* entries of x; 0 unless POLICY_CONTEXTUAL */
 	double lo, hi;      /* range of outcome.reward; lo < hi */
 	uint32_t k;         /* arms wanted, as every ask will say; 0: not known, 1 */
+	uint64_t seed;      /* pmf() and choose() draw from rng_at(seed, seq, RNG_POLICY) */
 };
 
 /* One question. Borrowed. */

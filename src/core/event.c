@@ -45,13 +45,11 @@ static void put_settings(struct buf *out, const struct settings *s)
 	put_text(out, s->label);
 }
 
-static void put_create(struct buf *out, const struct experiment_spec *s)
+static void put_params(struct buf *out, const struct spec_param *params, size_t n)
 {
-	put_text(out, s->name);
-	put_text(out, s->policy);
-	buf_put_var(out, s->nparams);
-	for (size_t i = 0; i < s->nparams; i++) {
-		const struct spec_param *p = &s->params[i];
+	buf_put_var(out, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct spec_param *p = &params[i];
 
 		put_text(out, p->name);
 		buf_put_u8(out, p->text ? 1 : p->list.n ? 2 : 0);
@@ -63,6 +61,22 @@ static void put_create(struct buf *out, const struct experiment_spec *s)
 			buf_put_f64(out, p->number);
 		}
 	}
+}
+
+static void put_change(struct buf *out, const struct settings *s)
+{
+	put_settings(out, s);
+	if (s->slots || s->nparams) {
+		buf_put_var(out, s->slots);
+		put_params(out, s->params, s->nparams);
+	}
+}
+
+static void put_create(struct buf *out, const struct experiment_spec *s)
+{
+	put_text(out, s->name);
+	put_text(out, s->policy);
+	put_params(out, s->params, s->nparams);
 	buf_put_var(out, s->slots);
 	buf_put_u64(out, s->seed);
 	buf_put_u64(out, s->fingerprint);
@@ -78,6 +92,13 @@ static void put_create(struct buf *out, const struct experiment_spec *s)
 	for (size_t i = 0; i < s->narms; i++) {
 		put_text(out, s->arms[i].id);
 		put_text(out, s->arms[i].label);
+	}
+	if (s->ngroups) {
+		buf_put_u8(out, s->closed_groups);
+		buf_put_var(out, s->ngroups);
+		for (size_t i = 0; i < s->ngroups; i++) {
+			put_text(out, s->groups[i]);
+		}
 	}
 }
 
@@ -263,7 +284,7 @@ void event_encode(const struct event *ev, struct buf *out)
 		put_arm(out, &ev->arm);
 		break;
 	case EVENT_CHANGE:
-		put_settings(out, &ev->change);
+		put_change(out, &ev->change);
 		break;
 	case EVENT_PLAN:
 		put_plan(out, &ev->plan);

@@ -5,15 +5,7 @@
 
 #include "core/event_impl.h"
 
-/* The reader with the arena its pointers come from; an allocation that fails is kept apart from
- * bytes that do not check. */
-struct source {
-	struct rd *in;
-	struct arena *mem;
-	bool starved;
-};
-
-static void *take(struct source *s, size_t count, size_t each)
+void *source_take(struct source *s, size_t count, size_t each)
 {
 	void *p = arena_array(s->mem, count, each);
 
@@ -24,7 +16,7 @@ static void *take(struct source *s, size_t count, size_t each)
 	return p;
 }
 
-static const char *get_text(struct source *s, size_t max)
+const char *source_text(struct source *s, size_t max)
 {
 	size_t n;
 	const char *p = rd_str(s->in, &n);
@@ -34,7 +26,7 @@ static const char *get_text(struct source *s, size_t max)
 		rd_fail(s->in);
 		return "";
 	}
-	copy = take(s, n + 1, 1);
+	copy = source_take(s, n + 1, 1);
 	if (!copy) {
 		return "";
 	}
@@ -43,9 +35,9 @@ static const char *get_text(struct source *s, size_t max)
 	return copy;
 }
 
-static const char *get_id(struct source *s)
+const char *source_id(struct source *s)
 {
-	const char *id = get_text(s, ID_MAX);
+	const char *id = source_text(s, ID_MAX);
 
 	if (!s->in->rc && !id_is_valid(id)) {
 		rd_fail(s->in);
@@ -53,7 +45,7 @@ static const char *get_id(struct source *s)
 	return id;
 }
 
-static double get_finite(struct source *s)
+double source_finite(struct source *s)
 {
 	double v = rd_f64(s->in);
 
@@ -64,7 +56,7 @@ static double get_finite(struct source *s)
 }
 
 /* An enum or bool of so many values. */
-static unsigned get_choice(struct source *s, unsigned values)
+unsigned source_choice(struct source *s, unsigned values)
 {
 	unsigned v = rd_u8(s->in);
 
@@ -104,9 +96,9 @@ static const double *get_doubles(struct source *s, size_t n)
 		rd_fail(s->in);
 		return NULL;
 	}
-	v = take(s, n, sizeof(*v));
+	v = source_take(s, n, sizeof(*v));
 	for (size_t i = 0; v && i < n; i++) {
-		v[i] = get_finite(s);
+		v[i] = source_finite(s);
 	}
 	return v;
 }
@@ -127,7 +119,7 @@ static const void *get_bytes(struct source *s, size_t max, size_t *ret_n)
 {
 	size_t n;
 	const char *p = rd_str(s->in, &n);
-	char *copy = p && n <= max ? take(s, n, 1) : NULL;
+	char *copy = p && n <= max ? source_take(s, n, 1) : NULL;
 
 	if (!p || n > max) {
 		rd_fail(s->in);
@@ -149,72 +141,20 @@ static const void *get_memo(struct source *s, size_t *ret_n)
 	return p;
 }
 
-static const char *const *get_texts(struct source *s, size_t n)
+const char *const *source_ids(struct source *s, size_t n)
 {
-	const char **v = take(s, n, sizeof(*v));
+	const char **v = source_take(s, n, sizeof(*v));
 
 	for (size_t i = 0; v && i < n; i++) {
-		v[i] = get_id(s);
+		v[i] = source_id(s);
 	}
 	return v;
-}
-
-static void get_settings(struct source *s, struct settings *ret)
-{
-	ret->floor = get_finite(s);
-	ret->window_us = rd_var(s->in);
-	ret->has_fallback = get_choice(s, 2);
-	ret->fallback = ret->has_fallback ? get_finite(s) : 0;
-	ret->late = (enum late_rule)get_choice(s, LATE_DROP + 1);
-	ret->aggregate = (enum aggregate)get_choice(s, AGGREGATE_MAX + 1);
-	ret->state = (enum run_state)get_choice(s, RUN_ARCHIVED + 1);
-	ret->label = get_text(s, LABEL_MAX);
-}
-
-static void get_params(struct source *s, struct experiment_spec *ret)
-{
-	size_t n = rd_count(s->in, 3), kind;
-	struct spec_param *p = take(s, n, sizeof(*p));
-
-	ret->params = p;
-	ret->nparams = n;
-	for (size_t i = 0; p && i < n; i++) {
-		p[i] = (struct spec_param){.name = get_id(s)};
-		kind = get_choice(s, 3);
-		p[i].number = kind == 0 ? get_finite(s) : 0;
-		p[i].text = kind == 1 ? get_id(s) : NULL;
-		s->starved = (kind == 2 && spec_list_read(s->in, s->mem, &p[i].list)) || s->starved;
-	}
-}
-
-static void get_create(struct source *s, struct experiment_spec *ret)
-{
-	struct spec_arm *arms;
-
-	ret->name = get_id(s);
-	ret->policy = get_id(s);
-	get_params(s, ret);
-	ret->slots = get_slot(s);
-	ret->seed = rd_u64(s->in);
-	ret->fingerprint = rd_u64(s->in);
-	ret->lo = get_finite(s);
-	ret->hi = get_finite(s);
-	ret->goal = (enum goal)get_choice(s, GOAL_MINIMISE + 1);
-	ret->nfeatures = rd_count(s->in, 2);
-	ret->features = get_texts(s, ret->nfeatures);
-	get_settings(s, &ret->settings);
-	ret->narms = rd_count(s->in, 3);
-	ret->arms = arms = take(s, ret->narms, sizeof(*arms));
-	for (size_t i = 0; arms && i < ret->narms; i++) {
-		arms[i].id = get_id(s);
-		arms[i].label = get_text(s, LABEL_MAX);
-	}
 }
 
 static void get_slots(struct source *s, struct event_decision *ret)
 {
 	size_t n = rd_count(s->in, 1);
-	uint32_t *slots = take(s, n, sizeof(*slots));
+	uint32_t *slots = source_take(s, n, sizeof(*slots));
 	uint64_t slot = 0;
 
 	for (size_t i = 0; slots && i < n; i++) {
@@ -242,7 +182,7 @@ static void get_picks(struct source *s, struct event_decision *ret)
 		rd_fail(s->in);
 		return;
 	}
-	ret->picks = picks = take(s, n, sizeof(*picks));
+	ret->picks = picks = source_take(s, n, sizeof(*picks));
 	ret->npicks = n;
 	for (size_t i = 0; picks && i < n; i++) {
 		picks[i].slot = get_slot(s);
@@ -257,7 +197,7 @@ static void get_groups(struct source *s, struct event_decision *ret)
 		rd_fail(s->in);
 		return;
 	}
-	ret->groups = get_texts(s, ret->ngroups);
+	ret->groups = source_ids(s, ret->ngroups);
 }
 
 static void get_decision(struct source *s, struct event_decision *ret, uint64_t at_us)
@@ -270,7 +210,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 		rd_fail(s->in);
 	}
 	if (bits & HAS_ID) {
-		ret->id = get_id(s);
+		ret->id = source_id(s);
 		ret->fingerprint = rd_u64(s->in);
 	}
 	open_us = rd_var(s->in);
@@ -280,7 +220,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	ret->expires_us = open_us ? at_us + open_us : 0;
 	get_picks(s, ret);
 	if (ret->flags & DECISION_FORECAST) {
-		ret->prediction = get_finite(s);
+		ret->prediction = source_finite(s);
 	}
 	if (ret->flags & (DECISION_RESTRICTED | DECISION_PMF)) {
 		get_slots(s, ret);
@@ -291,8 +231,8 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	if (bits & HAS_X) {
 		ret->x = get_x(s, &ret->dim);
 	}
-	ret->subject = bits & HAS_SUBJECT ? get_id(s) : NULL;
-	ret->context = bits & HAS_CONTEXT ? get_text(s, CONTEXT_TEXT_MAX) : NULL;
+	ret->subject = bits & HAS_SUBJECT ? source_id(s) : NULL;
+	ret->context = bits & HAS_CONTEXT ? source_text(s, CONTEXT_TEXT_MAX) : NULL;
 	if (bits & HAS_GROUPS) {
 		get_groups(s, ret);
 	}
@@ -304,7 +244,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
 	size_t n = rd_count(s->in, 11);
-	struct feedback_arm *a = take(s, n <= SLATE_MAX ? n : 0, sizeof(*a));
+	struct feedback_arm *a = source_take(s, n <= SLATE_MAX ? n : 0, sizeof(*a));
 
 	if (n > SLATE_MAX) {
 		rd_fail(s->in);
@@ -322,10 +262,11 @@ static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum
 			rd_fail(s->in);
 		}
 		if (kind == EVENT_REWARD) {
-			a[i].status = (enum feedback_status)get_choice(s, FEEDBACK_DUPLICATE + 1);
-			a[i].reward = get_finite(s);
+			a[i].status =
+			    (enum feedback_status)source_choice(s, FEEDBACK_DUPLICATE + 1);
+			a[i].reward = source_finite(s);
 		}
-		a[i].learn = a[i].flags & FEEDBACK_LEARN ? get_finite(s) : 0;
+		a[i].learn = a[i].flags & FEEDBACK_LEARN ? source_finite(s) : 0;
 	}
 	ret->arms = a;
 	ret->narms = n;
@@ -335,11 +276,11 @@ static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum
 static void get_results(struct source *s, struct event_feedback *ret)
 {
 	size_t n = rd_count(s->in, 9);
-	struct result *r = take(s, n, sizeof(*r));
+	struct result *r = source_take(s, n, sizeof(*r));
 
 	for (size_t i = 0; r && i < n; i++) {
 		r[i].slot = get_slot(s);
-		r[i].reward = get_finite(s);
+		r[i].reward = source_finite(s);
 		if (i && r[i].slot <= r[i - 1].slot) {
 			rd_fail(s->in);
 		}
@@ -354,7 +295,7 @@ static void get_results(struct source *s, struct event_feedback *ret)
 static void get_group_indices(struct source *s, struct event_feedback *ret)
 {
 	size_t n = rd_count(s->in, 1);
-	uint32_t *g = take(s, n <= GROUPS_MAX ? n : 0, sizeof(*g));
+	uint32_t *g = source_take(s, n <= GROUPS_MAX ? n : 0, sizeof(*g));
 
 	if (n == 0 || n > GROUPS_MAX) {
 		rd_fail(s->in);
@@ -381,11 +322,11 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 		rd_fail(s->in);
 	}
 	ret->ref = rd_var(s->in);
-	ret->id = bits & HAS_ID ? get_id(s) : NULL;
+	ret->id = bits & HAS_ID ? source_id(s) : NULL;
 	if (slate) {
 		get_feedback_arms(s, ret, kind);
 	} else if (ret->flags & FEEDBACK_FORECAST) {
-		ret->prediction = get_finite(s);
+		ret->prediction = source_finite(s);
 	} else {
 		ret->pick.slot = get_slot(s);
 		ret->pick.propensity = get_propensity(s);
@@ -394,11 +335,11 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 		ret->x = get_x(s, &ret->dim);
 	}
 	if (kind == EVENT_REWARD) {
-		ret->status = (enum feedback_status)get_choice(s, FEEDBACK_PENDING + 1);
-		ret->reward = slate ? 0 : get_finite(s);
+		ret->status = (enum feedback_status)source_choice(s, FEEDBACK_PENDING + 1);
+		ret->reward = slate ? 0 : source_finite(s);
 	}
 	if (feedback_has_learn(ret, kind)) {
-		ret->learn = get_finite(s);
+		ret->learn = source_finite(s);
 	}
 	if (bits & HAS_RESULTS) {
 		get_results(s, ret);
@@ -410,7 +351,7 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 		ret->memo = get_memo(s, &ret->nmemo);
 	}
 	if (bits & HAS_KEY) {
-		ret->key = get_id(s);
+		ret->key = source_id(s);
 		ret->fingerprint = rd_u64(s->in);
 	}
 }
@@ -418,16 +359,16 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 static void get_arm(struct source *s, struct event_arm *ret)
 {
 	size_t n = rd_count(s->in, 3);
-	struct arm_change *c = take(s, n, sizeof(*c));
+	struct arm_change *c = source_take(s, n, sizeof(*c));
 
 	for (size_t i = 0; c && i < n; i++) {
-		c[i] = (struct arm_change){.op = (enum arm_op)get_choice(s, ARM_OP_SET + 1)};
+		c[i] = (struct arm_change){.op = (enum arm_op)source_choice(s, ARM_OP_SET + 1)};
 		c[i].slot = get_slot(s);
 		if (c[i].op == ARM_OP_ADD) {
-			c[i].id = get_id(s);
-			c[i].label = get_text(s, LABEL_MAX);
+			c[i].id = source_id(s);
+			c[i].label = source_text(s, LABEL_MAX);
 		} else {
-			c[i].state = (enum arm_state)get_choice(s, ARM_RETIRED + 1);
+			c[i].state = (enum arm_state)source_choice(s, ARM_RETIRED + 1);
 		}
 	}
 	ret->changes = c;
@@ -436,7 +377,7 @@ static void get_arm(struct source *s, struct event_arm *ret)
 
 static void get_plan(struct source *s, struct event_plan *ret)
 {
-	ret->op = (enum plan_op)get_choice(s, PLAN_OPS);
+	ret->op = (enum plan_op)source_choice(s, PLAN_OPS);
 	if (ret->op != PLAN_BEGIN) {
 		ret->bytes = get_bytes(s, EVENT_BYTES_MAX, &ret->n);
 	}
@@ -446,7 +387,7 @@ static void get_body(struct source *s, struct event *ev)
 {
 	switch (ev->kind) {
 	case EVENT_CREATE:
-		get_create(s, &ev->create);
+		event_get_create(s, &ev->create);
 		break;
 	case EVENT_DECISION:
 		get_decision(s, &ev->decision, ev->at_us);
@@ -461,7 +402,7 @@ static void get_body(struct source *s, struct event *ev)
 		get_arm(s, &ev->arm);
 		break;
 	case EVENT_CHANGE:
-		get_settings(s, &ev->change);
+		event_get_change(s, &ev->change);
 		break;
 	case EVENT_PLAN:
 		get_plan(s, &ev->plan);

@@ -30,4 +30,23 @@ static inline bool feedback_has_learn(const struct event_feedback *f, enum event
 		   (kind == EVENT_REWARD && f->status == FEEDBACK_PENDING));
 }
 
+/* The reader with the arena its pointers come from; an allocation that fails is kept apart from
+ * bytes that do not check. */
+struct source {
+	struct rd *in;
+	struct arena *mem;
+	bool starved;
+};
+
+void *source_take(struct source *s, size_t count, size_t each);
+const char *source_text(struct source *s, size_t max);
+const char *source_id(struct source *s);
+double source_finite(struct source *s);
+/* An enum or bool of so many values. */
+unsigned source_choice(struct source *s, unsigned values);
+const char *const *source_ids(struct source *s, size_t n);
+
+void event_get_create(struct source *s, struct experiment_spec *ret);
+void event_get_change(struct source *s, struct settings *ret);
+
 #endif

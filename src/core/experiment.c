@@ -19,6 +19,7 @@ struct policy_env experiment_env(const struct experiment *e)
 	    .lo = cost ? -e->hi : e->lo,
 	    .hi = cost ? -e->lo : e->hi,
 	    .k = e->slots,
+	    .seed = e->seed,
 	};
 }
 
@@ -49,83 +50,10 @@ void experiment_set(struct experiment *e, const struct settings *s)
 	memmove(e->label, s->label, strlen(s->label) + 1);
 	e->settings = *s;
 	e->settings.label = e->label;
+	e->settings.slots = 0;
+	e->settings.params = NULL;
+	e->settings.nparams = 0;
 	e->has_windows = e->has_windows || s->window_us;
-}
-
-/* The list becomes the experiment's own. */
-static int set_list(struct experiment *e, const struct param_desc *d, const struct param_list *list,
-    const char *pointer, struct errinfo *err)
-{
-	struct param_list mine = *list;
-	double *v;
-	int rc = param_set_list(d, e->params, list, pointer, err);
-
-	if (rc) {
-		return rc;
-	}
-	v = malloc(list->n * sizeof(*v));
-	if (v) {
-		memcpy(v, list->v, list->n * sizeof(*v));
-	} else {
-		mine = (struct param_list){.n = 0};
-	}
-	mine.v = v;
-	param_set_list(d, e->params, &mine, pointer, err);
-	return v ? 0 : RC_MEMORY;
-}
-
-static void free_lists(struct experiment *e)
-{
-	for (const struct param_desc *d = e->ops->params; e->params && d && d->name; d++) {
-		if (d->type == PARAM_LIST) {
-			free((void *)param_get_list(d, e->params)->v);
-		}
-	}
-}
-
-/* The policy's own check, which points into its parameters. */
-static int check_params(const struct experiment *e, struct errinfo *err)
-{
-	struct errinfo own = {.rc = 0};
-	char pointer[sizeof(own.pointer) + 16];
-	int rc = e->ops->check ? e->ops->check(e->params, &own) : 0;
-
-	if (rc && err) {
-		snprintf(pointer, sizeof(pointer), "/policy/params%s", own.pointer);
-		err_set(err, rc, own.code, pointer, "%s", own.text);
-	}
-	return rc;
-}
-
-static int set_params(struct experiment *e, const struct experiment_spec *spec, struct errinfo *err)
-{
-	char pointer[sizeof(err->pointer)];
-	int rc = 0;
-
-	param_defaults(e->ops->params, e->params);
-	for (size_t i = 0; rc == 0 && i < spec->nparams; i++) {
-		const struct spec_param *p = &spec->params[i];
-		const struct param_desc *d = param_find(e->ops->params, p->name);
-
-		snprintf(pointer, sizeof(pointer), "/policy/params/%s", p->name);
-		if (!d) {
-			return err_set(err, RC_INVALID, "unknown_field", pointer,
-			    "policy %s has no parameter %s", e->ops->name, p->name);
-		}
-		if (p->text) {
-			rc = param_set_text(d, e->params, p->text, pointer, err);
-		} else if (p->list.n && d->type == PARAM_LIST && param_get_list(d, e->params)->n) {
-			rc = err_set(
-			    err, RC_INVALID, "duplicate_field", pointer, "%s twice", d->name);
-		} else if (p->list.n) {
-			rc = set_list(e, d, &p->list, pointer, err);
-		} else if (d->type == PARAM_BOOL && (p->number == 0 || p->number == 1)) {
-			rc = param_set_bool(d, e->params, p->number != 0, pointer, err);
-		} else {
-			rc = param_set_number(d, e->params, p->number, pointer, err);
-		}
-	}
-	return rc ? rc : check_params(e, err);
 }
 
 /* What follows from the parameters. */
@@ -175,12 +103,13 @@ int experiment_start(const struct experiment_spec *spec, const struct policy_ops
 	arms_init(&e->groups, spec->seed);
 	e->name = strdup(spec->name);
 	e->params = calloc(1, ops->params_size ? ops->params_size : 1);
-	if (!e->name || !e->params || experiment_reserve_label(e, spec->settings.label) ||
-	    copy_features(e, spec)) {
+	e->other = calloc(1, ops->params_size ? ops->params_size : 1);
+	if (!e->name || !e->params || !e->other ||
+	    experiment_reserve_label(e, spec->settings.label) || copy_features(e, spec)) {
 		goto fail;
 	}
 	experiment_set(e, &spec->settings);
-	rc = set_params(e, spec, err);
+	rc = experiment_set_params(e, spec, err);
 	rc = rc ? rc : set_traits(e, err);
 	if (rc) {
 		goto fail;
@@ -209,8 +138,9 @@ void experiment_free(struct experiment *e)
 		free(e->features[i]);
 	}
 	free(e->features);
-	free_lists(e);
+	experiment_free_lists(e);
 	free(e->params);
+	free(e->other);
 	free(e->results);
 	free(e->name);
 	free(e->label);
@@ -287,6 +217,36 @@ static int first_arms(struct experiment *e, const struct experiment_spec *spec, 
 	return rc;
 }
 
+/* The groups that were declared, in this order. */
+static int first_groups(
+    struct experiment *e, const struct experiment_spec *spec, struct errinfo *err)
+{
+	size_t text = 0;
+	char pointer[32];
+	int rc;
+
+	for (size_t i = 0; i < spec->ngroups; i++) {
+		text += strlen(spec->groups[i]) + 2;
+	}
+	e->closed_groups = spec->closed_groups;
+	rc = spec->ngroups ? arms_reserve(&e->groups, spec->ngroups, text) : 0;
+	if (rc == 0 && spec->ngroups && e->ops->reserve_groups) {
+		rc = e->ops->reserve_groups(e->state, spec->ngroups);
+	}
+	for (size_t i = 0; rc == 0 && i < spec->ngroups; i++) {
+		if (arms_find(&e->groups, spec->groups[i]) != ARM_NONE) {
+			snprintf(pointer, sizeof(pointer), "/groups/%zu", i);
+			return err_set(err, RC_INVALID, "out_of_range", pointer,
+			    "group %s is listed twice", spec->groups[i]);
+		}
+		arms_add(&e->groups, spec->groups[i], "");
+	}
+	return rc == RC_LIMIT
+		   ? err_set(err, rc, "too_many", "/groups",
+			 "policy %s takes fewer groups with these parameters", e->ops->name)
+		   : rc;
+}
+
 int experiment_check_settings(
     const struct experiment *e, const struct settings *s, struct errinfo *err)
 {
@@ -333,6 +293,7 @@ int experiment_new(const struct experiment_spec *spec, const struct policy_ops *
 	}
 	rc = check_answers(e, err);
 	rc = rc ? rc : first_arms(e, spec, err);
+	rc = rc ? rc : first_groups(e, spec, err);
 	if (rc) {
 		experiment_free(e);
 		return rc;

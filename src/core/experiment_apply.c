@@ -35,7 +35,8 @@ int experiment_reserve(struct experiment *e, const struct event *ev)
 	int rc;
 
 	if (ev->kind == EVENT_CHANGE) {
-		return experiment_reserve_label(e, ev->change.label);
+		rc = experiment_reserve_label(e, ev->change.label);
+		return rc ? rc : experiment_reserve_policy(e, &ev->change);
 	}
 	if (ev->kind != EVENT_ARM) {
 		rc = ev->kind == EVENT_DECISION ? reserve_decision(e, &ev->decision) : 0;
@@ -60,6 +61,11 @@ static bool decision_fits(const struct experiment *e, const struct event_decisio
 	    (!slate && d->npicks != !forecast) || d->ngroups > GROUPS_MAX ||
 	    (e->dim && d->dim != e->dim)) {
 		return false;
+	}
+	for (size_t i = 0; e->closed_groups && i < d->ngroups; i++) {
+		if (arms_find(&e->groups, d->groups[i]) == ARM_NONE) {
+			return false;
+		}
 	}
 	for (size_t i = 0; i < d->npicks; i++) {
 		if (d->picks[i].slot >= e->arms.n ||
@@ -335,9 +341,11 @@ static int apply_arm(struct experiment *e, const struct event *ev)
 static int apply_change(struct experiment *e, const struct event *ev)
 {
 	if (settings_check(&ev->change, e->lo, e->hi, NULL) ||
-	    experiment_check_settings(e, &ev->change, NULL)) {
+	    experiment_check_settings(e, &ev->change, NULL) ||
+	    experiment_check_policy(e, &ev->change, NULL)) {
 		return RC_CORRUPT;
 	}
+	experiment_change_policy(e, &ev->change);
 	experiment_set(e, &ev->change);
 	e->changed_seq = ev->seq;
 	return 0;

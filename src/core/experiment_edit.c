@@ -161,19 +161,26 @@ int experiment_change(const struct experiment *e, const struct settings *s, uint
     struct event *ret_ev, struct errinfo *err)
 {
 	int rc = check_open(e, err);
+	bool same;
 
 	if (rc) {
-		return settings_equal(s, &e->settings) ? RC_EXISTS : rc;
+		return !s->slots && !s->nparams && settings_equal(s, &e->settings) ? RC_EXISTS : rc;
 	}
 	rc = settings_check(s, e->lo, e->hi, err);
 	rc = rc ? rc : experiment_check_settings(e, s, err);
+	rc = rc ? rc : experiment_check_policy(e, s, err);
 	if (rc) {
 		return rc;
 	}
-	if (settings_equal(s, &e->settings)) {
+	same = experiment_keeps_policy(e, s);
+	if (same && settings_equal(s, &e->settings)) {
 		return RC_EXISTS;
 	}
 	start(e, EVENT_CHANGE, at_us, ret_ev);
 	ret_ev->change = *s;
+	if (same) {
+		ret_ev->change.slots = 0;
+		ret_ev->change.nparams = 0;
+	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 struct experiment {
 	const struct policy_ops *ops;
 	void *params, *state;
+	void *other; /* params after a change, then those before it */
 	char *name, *label;
 	char **features;
 	size_t nfeatures;
@@ -25,7 +26,8 @@ struct experiment {
 	uint32_t leader;        /* the slot drawn most often; for watching, not part of the state */
 	struct arms groups;     /* ids and totals; their state means nothing */
 	struct result *results; /* scratch, one per arm; POLICY_FULL only */
-	bool planning;          /* a plan was begun and has not come yet */
+	bool closed_groups;
+	bool planning; /* a plan was begun and has not come yet */
 	struct history history;
 };
 
@@ -39,6 +41,16 @@ struct event experiment_next(const struct experiment *e, enum event_kind kind, u
 int experiment_reserve_label(struct experiment *e, const char *label);
 int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err);
 void experiment_add_arm(struct experiment *e, const char *id, const char *label);
+int experiment_set_params(
+    struct experiment *e, const struct experiment_spec *spec, struct errinfo *err);
+void experiment_free_lists(struct experiment *e);
+/* Would this change of the policy do? e->other are then its parameters, and the others can be
+ * asked. RC_INVALID. */
+int experiment_check_policy(
+    const struct experiment *e, const struct settings *s, struct errinfo *err);
+bool experiment_keeps_policy(const struct experiment *e, const struct settings *s);
+int experiment_reserve_policy(struct experiment *e, const struct settings *s);
+void experiment_change_policy(struct experiment *e, const struct settings *s);
 void experiment_set(struct experiment *e, const struct settings *s);
 double experiment_clip(const struct experiment *e, double reward);
 /* What the policy can do with these settings. RC_INVALID. */

@@ -82,7 +82,7 @@ void experiment_save(const struct experiment *e, struct buf *out)
 		put_text(out, e->features[i]);
 	}
 	save_settings(&e->settings, out);
-	buf_put_u8(out, e->has_windows);
+	buf_put_u8(out, (uint8_t)((e->has_windows ? 1 : 0) | (e->closed_groups ? 2 : 0)));
 	buf_put_var(out, e->seq);
 	buf_put_u64(out, e->at_us);
 	buf_put_u64(out, e->created_us);
@@ -239,9 +239,12 @@ static int load_state(struct rd *in, struct experiment *e)
 {
 	struct policy_env env = experiment_env(e);
 	uint64_t version;
+	unsigned bits;
 	int rc;
 
-	e->has_windows = get_choice(in, 2);
+	bits = get_choice(in, 4);
+	e->has_windows = bits & 1;
+	e->closed_groups = bits & 2;
 	e->seq = rd_var(in);
 	e->at_us = rd_u64(in);
 	e->created_us = rd_u64(in);

@@ -342,6 +342,7 @@ static int resolve_groups(
 	uint32_t *groups = arena_array(m->mem, in->ngroups, sizeof(*groups));
 	const char **names = arena_array(m->mem, in->ngroups, sizeof(*names));
 	uint32_t fresh = e->groups.n;
+	char pointer[32];
 	size_t n = 0;
 
 	if (!groups || !names) {
@@ -351,6 +352,11 @@ static int resolve_groups(
 		uint32_t g = arms_find(&e->groups, in->groups[i]);
 		size_t j = 0;
 
+		if (g == ARM_NONE && e->closed_groups) {
+			snprintf(pointer, sizeof(pointer), "/groups/%zu", i);
+			return err_set(err, RC_INVALID, "unknown_group", pointer,
+			    "no group %s was declared", in->groups[i]);
+		}
 		while (j < n && strcmp(names[j], in->groups[i]) != 0) {
 			j++;
 		}

@@ -108,6 +108,7 @@ void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret)
 	    .name = e->name,
 	    .policy = e->ops->name,
 	    .slots = e->slots,
+	    .closed_groups = e->closed_groups,
 	    .seed = e->seed,
 	    .fingerprint = e->fingerprint,
 	    .lo = e->lo,

@@ -82,6 +82,27 @@ static int features_check(const struct experiment_spec *spec, struct errinfo *er
 	return 0;
 }
 
+static int groups_check(const struct experiment_spec *spec, struct errinfo *err)
+{
+	char pointer[32];
+
+	if (spec->ngroups > GROUPS_ALL_MAX) {
+		return err_set(
+		    err, RC_LIMIT, "too_many", "/groups", "at most %d groups", GROUPS_ALL_MAX);
+	}
+	if (spec->closed_groups && spec->ngroups == 0) {
+		return invalid(err, "/auto_groups", "without groups none could ever be named");
+	}
+	for (size_t i = 0; i < spec->ngroups; i++) {
+		if (!id_is_valid(spec->groups[i])) {
+			snprintf(pointer, sizeof(pointer), "/groups/%zu", i);
+			return err_set(
+			    err, RC_INVALID, "invalid_id", pointer, "not a valid group name");
+		}
+	}
+	return 0;
+}
+
 int spec_check(const struct experiment_spec *spec, struct errinfo *err)
 {
 	int rc;
@@ -98,6 +119,7 @@ int spec_check(const struct experiment_spec *spec, struct errinfo *err)
 		return invalid(err, "/reward/lo", "lo must be less than hi, and both finite");
 	}
 	rc = features_check(spec, err);
+	rc = rc ? rc : groups_check(spec, err);
 	return rc ? rc : settings_check(&spec->settings, spec->lo, spec->hi, err);
 }
 

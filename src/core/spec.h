@@ -32,6 +32,13 @@ extern const char *const goal_names[], *const late_rule_names[], *const aggregat
 								     *const run_state_names[],
 									 *const arm_state_names[];
 
+struct spec_param {
+	const char *name;
+	const char *text; /* a choice; NULL: the number, or the list when it has any */
+	double number;    /* bool: 0 or 1 */
+	struct param_list list;
+};
+
 /* What PATCH may change. */
 struct settings {
 	double floor;       /* [0, 1) */
@@ -42,13 +49,11 @@ struct settings {
 	enum aggregate aggregate;
 	enum run_state state;
 	const char *label; /* "" when none */
-};
-
-struct spec_param {
-	const char *name;
-	const char *text; /* a choice; NULL: the number, or the list when it has any */
-	double number;    /* bool: 0 or 1 */
-	struct param_list list;
+	/* Of a change alone, else none: arms per decision (0: as before), and parameters of the
+	 * policy, those that it lets change. */
+	uint32_t slots;
+	const struct spec_param *params;
+	size_t nparams;
 };
 
 struct spec_arm {
@@ -69,6 +74,9 @@ struct experiment_spec {
 	enum goal goal;
 	const char *const *features; /* declared context, in order of x; may be NULL */
 	size_t nfeatures;
+	const char *const *groups; /* declared: they have the first numbers; may be NULL */
+	size_t ngroups;
+	bool closed_groups; /* others are refused */
 	struct settings settings;
 };
 

@@ -83,13 +83,13 @@ static int put_settings(json_t *o, const struct settings *s)
 	return rc;
 }
 
-static json_t *params_of(const struct experiment_spec *s)
+static json_t *params_of(const struct spec_param *params, size_t n)
 {
 	json_t *o = json_object();
 	int rc = 0;
 
-	for (size_t i = 0; i < s->nparams; i++) {
-		const struct spec_param *p = &s->params[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct spec_param *p = &params[i];
 
 		rc |= set(o, p->name,
 		    p->text     ? json_string(p->text)
@@ -99,10 +99,41 @@ static json_t *params_of(const struct experiment_spec *s)
 	return bind_whole(o, rc);
 }
 
+static int put_change(json_t *o, const struct settings *s)
+{
+	int rc = put_settings(o, s);
+
+	if (s->slots) {
+		rc |= set(o, "slots", json_integer(s->slots));
+	}
+	if (s->nparams) {
+		rc |= set(o, "params", params_of(s->params, s->nparams));
+	}
+	return rc;
+}
+
+/* Declared groups, if there are. */
+static int put_declared(json_t *o, const struct experiment_spec *s)
+{
+	json_t *groups;
+	int rc = 0;
+
+	if (s->ngroups == 0) {
+		return 0;
+	}
+	groups = json_array();
+	for (size_t i = 0; i < s->ngroups; i++) {
+		rc |= json_array_append_new(groups, json_string(s->groups[i]));
+	}
+	rc |= set(o, "groups", groups);
+	return rc | set(o, "auto_groups", json_boolean(!s->closed_groups));
+}
+
 static int put_create(json_t *o, const struct experiment_spec *s)
 {
 	json_t *arms = json_array(), *features = json_array();
-	int rc = set(o, "policy", json_pack("{ss so}", "name", s->policy, "params", params_of(s)));
+	int rc = set(o, "policy",
+	    json_pack("{ss so}", "name", s->policy, "params", params_of(s->params, s->nparams)));
 
 	for (size_t i = 0; i < s->narms; i++) {
 		rc |= json_array_append_new(
@@ -119,6 +150,7 @@ static int put_create(json_t *o, const struct experiment_spec *s)
 	rc |= set(o, "lo", json_real(s->lo));
 	rc |= set(o, "hi", json_real(s->hi));
 	rc |= set(o, "goal", json_string_nocheck(goal_names[s->goal]));
+	rc |= put_declared(o, s);
 	return rc | put_settings(o, &s->settings);
 }
 
@@ -355,7 +387,7 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 	} else if (ev->kind == EVENT_ARM) {
 		rc |= put_arms(o, e, &ev->arm);
 	} else if (ev->kind == EVENT_CHANGE) {
-		rc |= put_settings(o, &ev->change);
+		rc |= put_change(o, &ev->change);
 	} else if (ev->kind == EVENT_PLAN) {
 		rc |= set(o, "op", json_string_nocheck(plan_op_names[ev->plan.op]));
 		if (ev->plan.op != PLAN_BEGIN) {

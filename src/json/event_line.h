@@ -16,9 +16,9 @@ struct line {
 	int kind, op, status, state, goal, late_rule, aggregate;
 	double propensity, prediction, reward, label_value, learnt, held, floor, lo, hi;
 	const json_t *fallback, *window, *expires_at;
-	const json_t *arms, *pmf, *rewards, *context, *x, *changes, *policy;
+	const json_t *arms, *pmf, *rewards, *context, *x, *changes, *policy, *params;
 	struct bind_ids eligible, active, groups, features;
-	bool deferred, slate, closes, lost, revived, late, clipped;
+	bool auto_groups, deferred, slate, closes, lost, revived, late, clipped;
 };
 
 struct line_source {

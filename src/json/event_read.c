@@ -43,6 +43,8 @@ static const struct bind_field create_fields[] = {
 	{"lo", BIND_NUMBER, AT(lo), MUST, -DBL_MAX, DBL_MAX, NULL},
 	{"hi", BIND_NUMBER, AT(hi), MUST, -DBL_MAX, DBL_MAX, NULL},
 	{"goal", BIND_CHOICE, AT(goal), MUST, 0, 0, goal_names},
+	{"groups", BIND_IDS, AT(groups), 0, 0, GROUPS_ALL_MAX, NULL},
+	{"auto_groups", BIND_BOOL, AT(auto_groups), 0, 0, 0, NULL},
 	{.name = NULL},
 };
 
@@ -111,7 +113,13 @@ static const struct bind_field plan_fields[] = {
 	{.name = NULL},
 };
 
-static const struct bind_field change_fields[] = {LINE_FIELDS, SETTINGS_FIELDS, {.name = NULL}};
+static const struct bind_field change_fields[] = {
+	LINE_FIELDS,
+	SETTINGS_FIELDS,
+	{"slots", BIND_U64, AT(slots), 0, 1, SLATE_MAX, NULL},
+	{"params", BIND_JSON, AT(params), 0, 0, 0, NULL},
+	{.name = NULL},
+};
 /* clang-format on */
 
 /* By event_kind. */
@@ -254,8 +262,21 @@ static int read_create(struct line_source *s, struct experiment_spec *ret)
 	ret->lo = l->lo;
 	ret->hi = l->hi;
 	ret->goal = (enum goal)l->goal;
+	ret->groups = l->groups.id;
+	ret->ngroups = l->groups.n;
+	ret->closed_groups = l->groups.n > 0 && !l->auto_groups;
 	rc = line_fingerprint(s, true, &ret->fingerprint);
 	return rc ? rc : read_settings(s, &ret->settings);
+}
+
+static int read_change_line(struct line_source *s, struct settings *ret)
+{
+	int rc = read_settings(s, ret);
+
+	ret->slots = (uint32_t)s->l.slots;
+	return rc || !s->l.params
+		   ? rc
+		   : params_from_json(s->l.params, s->mem, &ret->params, &ret->nparams, s->err);
 }
 
 /* ---- decision ---- */
@@ -435,7 +456,7 @@ static int read_kind(struct line_source *s, struct event *ev)
 					&ev->plan.bytes, &ev->plan.n)
 				  : 0;
 	case EVENT_CHANGE:
-		return read_settings(s, &ev->change);
+		return read_change_line(s, &ev->change);
 	default:
 		return line_feedback(s, ev);
 	}

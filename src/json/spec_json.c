@@ -145,8 +145,8 @@ static int param_from_json(const char *name, const json_t *v, struct arena *mem,
 	return bind_number(v, where, &ret->number, err);
 }
 
-static int params_from_json(
-    const json_t *o, struct arena *mem, struct experiment_spec *ret, struct errinfo *err)
+int params_from_json(const json_t *o, struct arena *mem, const struct spec_param **ret,
+    size_t *ret_n, struct errinfo *err)
 {
 	size_t n = json_object_size(o);
 	struct spec_param *p = arena_array(mem, n, sizeof(*p));
@@ -162,14 +162,13 @@ static int params_from_json(
 	if (!p) {
 		return no_memory(err);
 	}
-	ret->params = p;
+	*ret = p;
 	for (void *i = json_object_iter((json_t *)o); i && rc == 0;
 	     i = json_object_iter_next((json_t *)o, i)) {
 		const json_t *v = json_object_iter_value(i);
 
 		if (!json_is_null(v)) { /* null: not given */
-			rc = param_from_json(
-			    json_object_iter_key(i), v, mem, &p[ret->nparams++], err);
+			rc = param_from_json(json_object_iter_key(i), v, mem, &p[(*ret_n)++], err);
 		}
 	}
 	return rc;
@@ -245,7 +244,8 @@ int policy_from_json(const json_t *v, const char *pointer, struct arena *mem,
 	}
 	rc = bind_object(v, fields, pointer, mem, &p, err);
 	ret->policy = p.name;
-	return rc || !p.params ? rc : params_from_json(p.params, mem, ret, err);
+	return rc || !p.params ? rc
+			       : params_from_json(p.params, mem, &ret->params, &ret->nparams, err);
 }
 
 /* ---- settings ---- */
@@ -321,7 +321,8 @@ struct settings_object {
 	double floor;
 	int state;
 	const char *label;
-	const json_t *reward;
+	uint64_t slots;
+	const json_t *reward, *policy;
 };
 
 static bool is_taken_away(const json_t *patch, const char *name)
@@ -347,6 +348,33 @@ static int patch_reward(
 	return rc ? rc : set_rules(&r, s, err);
 }
 
+/* null would take a parameter away, and its default depends on the policy: a value is needed. */
+static int patch_policy(
+    const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
+{
+	static const struct bind_field fields[] = {
+	    {"name", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"params", BIND_JSON, 0, BIND_REQUIRED, 0, 0, NULL},
+	    {.name = NULL},
+	};
+	const json_t *params = NULL, *v;
+	char where[BIND_POINTER_MAX];
+	const char *name;
+	int rc = json_is_object(patch) ? bind_object(patch, fields, "/policy", mem, &params, err)
+				       : err_set(err, RC_INVALID, "fixed_field", "/policy",
+					     "policy is fixed at creation, but for some params");
+
+	rc = rc ? rc : params_from_json(params, mem, &s->params, &s->nparams, err);
+	json_object_foreach ((json_t *)params, name, v) {
+		if (rc == 0 && json_is_null(v)) {
+			bind_pointer("/policy/params", name, where);
+			rc = err_set(err, RC_INVALID, "wrong_type", where,
+			    "a parameter that is changed needs its value");
+		}
+	}
+	return rc;
+}
+
 int settings_patch_json(
     const json_t *patch, struct arena *mem, struct settings *s, struct errinfo *err)
 {
@@ -357,9 +385,11 @@ int settings_patch_json(
 	    {"state", BIND_CHOICE, SETTINGS_AT(state), BIND_NULL, 0, 0, states},
 	    {"label", BIND_TEXT, SETTINGS_AT(label), BIND_NULL, 0, LABEL_MAX, NULL},
 	    {"reward", BIND_JSON, SETTINGS_AT(reward), 0, 0, 0, NULL},
-	    {"policy", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"policy", BIND_JSON, SETTINGS_AT(policy), 0, 0, 0, NULL},
+	    {"slots", BIND_U64, SETTINGS_AT(slots), 0, 1, SLATE_MAX, NULL},
 	    {"arms", BIND_FIXED, 0, 0, 0, 0, NULL},
-	    {"slots", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"groups", BIND_FIXED, 0, 0, 0, 0, NULL},
+	    {"auto_groups", BIND_FIXED, 0, 0, 0, 0, NULL},
 	    {"seed", BIND_FIXED, 0, 0, 0, 0, NULL},
 	    {"context", BIND_FIXED, 0, 0, 0, 0, NULL},
 	    {.name = NULL},
@@ -374,12 +404,16 @@ int settings_patch_json(
 	if (rc == 0 && o.reward) {
 		rc = patch_reward(o.reward, mem, &after, err);
 	}
+	if (rc == 0 && o.policy) {
+		rc = patch_policy(o.policy, mem, &after, err);
+	}
 	if (rc) {
 		return rc;
 	}
 	after.floor = o.floor;
 	after.state = (enum run_state)o.state;
 	after.label = o.label;
+	after.slots = (uint32_t)o.slots;
 	*s = after;
 	return 0;
 }
@@ -401,9 +435,10 @@ int arm_patch_json(const json_t *patch, enum arm_state *ret, struct errinfo *err
 
 struct spec_object {
 	const json_t *policy, *arms, *reward;
-	struct bind_ids context;
+	struct bind_ids context, groups;
 	uint64_t slots, seed;
 	double floor;
+	bool auto_groups;
 	const char *label;
 };
 
@@ -417,6 +452,8 @@ static const struct bind_field spec_fields[] = {
     {"reward", BIND_JSON, SPEC_AT(reward), BIND_NULL, 0, 0, NULL},
     {"label", BIND_TEXT, SPEC_AT(label), 0, 0, LABEL_MAX, NULL},
     {"context", BIND_IDS, SPEC_AT(context), BIND_NULL, 0, DIM_MAX, NULL},
+    {"groups", BIND_IDS, SPEC_AT(groups), BIND_NULL, 0, GROUPS_ALL_MAX, NULL},
+    {"auto_groups", BIND_BOOL, SPEC_AT(auto_groups), 0, 0, 0, NULL},
     {.name = NULL},
 };
 
@@ -435,7 +472,7 @@ static int set_reward(
 int spec_from_json(const json_t *o, const char *name, struct arena *mem,
     struct experiment_spec *ret, bool *ret_has_seed, struct errinfo *err)
 {
-	struct spec_object s = {.slots = 1, .label = ""};
+	struct spec_object s = {.slots = 1, .label = "", .auto_groups = true};
 	struct spec_arm *arms = NULL;
 	int rc;
 
@@ -456,6 +493,9 @@ int spec_from_json(const json_t *o, const char *name, struct arena *mem,
 	ret->slots = (uint32_t)s.slots;
 	ret->features = s.context.id;
 	ret->nfeatures = s.context.n;
+	ret->groups = s.groups.id;
+	ret->ngroups = s.groups.n;
+	ret->closed_groups = !s.auto_groups;
 	ret->settings.floor = s.floor;
 	ret->settings.label = s.label;
 	ret->fingerprint = rc ? 0 : bind_fingerprint(o);

@@ -95,6 +95,9 @@ json_t *experiment_to_json(const struct experiment *e)
 	    "context", features_to_json(&spec), "arms", (int)arms->n, "active_arms",
 	    (int)arms->nactive, "seq", (json_int_t)experiment_seq(e), "revision",
 	    (json_int_t)experiment_changed_seq(e), "created_at", created);
+	if (spec.closed_groups) {
+		o = bind_whole(o, json_object_set_new(o, "auto_groups", json_false()));
+	}
 	return warning
 		   ? bind_whole(o, json_object_set_new(o, "warnings", json_pack("[s]", warning)))
 		   : o;

@@ -45,6 +45,8 @@ const struct problem problem_table[] = {
 	 "Create it with PUT /v1/experiments/{e}, or look at the list."},
 	{"unknown_arm", 422, "No such arm",
 	 "The pointer names the id. GET .../arms lists the arms."},
+	{"unknown_group", 422, "No such group",
+	 "The experiment takes only the groups that it was created with (auto_groups: false)."},
 	{"arm_not_found", 404, "No such arm",
 	 "GET .../arms lists the arms."},
 	{"unknown_decision", 404, "No such decision",

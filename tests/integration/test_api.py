@@ -266,6 +266,12 @@ class Experiments(ApiTest):
         before = self.ok(self.c.get(path))
         for body, code, pointer in (
                 ({"policy": "uniform"}, "fixed_field", "/policy"),
+                ({"policy": {"params": {"depth": 1}}}, "unknown_field", "/policy/params/depth"),
+                ({"policy": {"params": {"depth": None}}}, "wrong_type", "/policy/params/depth"),
+                ({"policy": {"name": "moss", "params": {}}}, "fixed_field", "/policy/name"),
+                ({"slots": 2}, "fixed_field", "/slots"), ({"slots": 0}, "out_of_range", "/slots"),
+                ({"groups": []}, "fixed_field", "/groups"),
+                ({"auto_groups": False}, "fixed_field", "/auto_groups"),
                 ({"seed": 1}, "fixed_field", "/seed"),
                 ({"reward": {"lo": 0}}, "fixed_field", "/reward/lo"),
                 ({"reward": {"goal": "minimise"}}, "fixed_field", "/reward/goal"),
@@ -504,6 +510,22 @@ class Decisions(ApiTest):
         self.assertEqual((again.status, again.raw), (200, sent.raw))
         self.problem(self.c.post(path + "/rewards", {**reward, "key": "r2"}, **key("r1")), 400,
                      "bad_parameter", "/key")
+
+    def test_declared_groups(self):
+        path = self.make(groups=["old", "new"], auto_groups=False)
+        self.assertIs(self.ok(self.c.get(path))["auto_groups"], False)
+        self.decide(path, groups=["new", "old"])
+        self.problem(self.c.post(path + "/decisions", {"groups": ["old", "odd"]}), 422,
+                     "unknown_group", "/groups/1")
+        path = self.make(groups=["old"])
+        self.assertNotIn("auto_groups", self.ok(self.c.get(path)))
+        self.decide(path, groups=["odd"])
+        for body, code, pointer in (
+                ({"groups": ["a", "a"]}, "out_of_range", "/groups/1"),
+                ({"groups": ["a b"]}, "invalid_id", "/groups/0"),
+                ({"auto_groups": False}, "out_of_range", "/auto_groups")):
+            body.update(policy="uniform", arms=["a"])
+            self.problem(self.c.put("/v1/experiments/odd-groups", body), 422, code, pointer)
 
     def test_what_is_refused(self):
         path = self.make(context=["hour", "day"])

@@ -23,6 +23,10 @@ EXPERIMENTS = {
     "regress": {"policy": {"name": "groupwise", "params": {"kind": "regress"}}, "arms": [],
                 "context": ["one", "x"]},
     "experts": {"policy": {"name": "groupwise", "params": {"kind": "experts"}}},
+    "leader": {"policy": {"name": "groupwise", "params": {
+        "kind": "experts", "learner": "ftpl", "priors": [2, 0.5], "samples": 20,
+        "components": [[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]]}},
+               "groups": ["g1", "g2", "g3"], "auto_groups": False},
     "tsallis": {"policy": {"name": "tsallis_inf", "params": {"estimator": "rv"}}, "reward": COSTS},
     "cheb": {"policy": {"name": "cheb_cb"}, "context": ["c"], "reward": COSTS},
     "slates": {"policy": {"name": "thompson"}, "slots": 3},
@@ -39,7 +43,7 @@ class Shapes(unittest.TestCase):
 
     def call(self, method, path, body):
         r = urllib.request.Request(self.d.url + "/v1/experiments/" + path, method=method,
-                                   data=json.dumps(body).encode(),
+                                   data=None if body is None else json.dumps(body).encode(),
                                    headers={"Content-Type": "application/json"})
         with urllib.request.urlopen(r) as reply:
             return json.load(reply)
@@ -48,7 +52,7 @@ class Shapes(unittest.TestCase):
         body = {"id": f"{name}-{i}"}
         if name == "pooled":
             body["subject"] = "u%d" % self.rng.randrange(9)
-        if name in ("groups", "regress", "experts"):
+        if name in ("groups", "regress", "experts", "leader"):
             body["groups"] = self.rng.sample(["g1", "g2", "g3"], 2)
         if name in ("regress", "cheb"):
             body["context"] = [1, self.rng.random()][-2 if name == "regress" else -1:]
@@ -57,7 +61,7 @@ class Shapes(unittest.TestCase):
     def told(self, name, d):
         if name == "regress":
             return {"label": self.rng.random()}
-        if name == "experts":
+        if name in ("experts", "leader"):
             return {"rewards": {a: self.rng.random() for a in ARMS}}
         if name in ("recovering", "slates"):
             return {"rewards": {a["arm"]: self.rng.random() for a in d["arms"]}}
@@ -76,14 +80,28 @@ class Shapes(unittest.TestCase):
                 else:
                     self.call("POST", name + "/rewards", {"decision": d["id"], **told})
 
+    def change_recovering(self):
+        """The recovery becomes longer, and once again shorter than at first; one arm more, or less."""
+        is_now = self.call("GET", "recovering", None)
+        d_max, slots = is_now["policy"]["params"]["d_max"], is_now["slots"]
+        patch = {"policy": {"params": {"d_max": 6 if d_max == 4 else 3}},
+                 "slots": 3 if slots == 2 else 1}
+        after = self.call("PATCH", "recovering", patch)
+        self.assertEqual(after["policy"]["params"]["d_max"], patch["policy"]["params"]["d_max"])
+        self.assertEqual(after["slots"], patch["slots"])
+        self.assertGreater(after["revision"], is_now["revision"])
+
     def test_all_of_them(self):
         self.d = Daemon(self.state)
         self.addCleanup(lambda: self.d.process.poll() is None and self.d.end(signal.SIGKILL))
         for name, spec in EXPERIMENTS.items():
             self.call("PUT", name, {"arms": ARMS, **spec})
-        self.play(range(ROUNDS // 2))
+        self.play(range(ROUNDS // 3))
+        self.change_recovering()
         self.d.end(signal.SIGKILL)
         self.d.start()
+        self.play(range(ROUNDS // 3, ROUNDS // 2))
+        self.change_recovering()
         self.play(range(ROUNDS // 2, ROUNDS))
         self.d.end(signal.SIGKILL)
         found = json.loads(bandit("verify", self.state, "--json"))

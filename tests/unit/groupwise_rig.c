@@ -5,7 +5,7 @@ void rig_init(struct rig *r, enum groupwise_kind kind, size_t dim)
 {
 	static const uint32_t slots[RIG_ARMS] = {0, 1, 2};
 
-	*r = (struct rig){.env = {.params = &r->params, .dim = dim, .hi = 1}};
+	*r = (struct rig){.env = {.params = &r->params, .dim = dim, .hi = 1, .seed = 1}};
 	param_defaults(groupwise_ops.params, &r->params);
 	r->params.kind = (int)kind;
 	memcpy(r->slots, slots, sizeof(slots));

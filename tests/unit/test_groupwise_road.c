@@ -20,14 +20,14 @@ struct road {
 
 static const char *const names[] = {"young", "old", "smoker", "other", "late"};
 
-static void road_init(struct road *w, const char *kind, const char *form)
+static void road_init(struct road *w, const char *kind, const char *name, const char *value)
 {
 	static const char *const features[DIM] = {"one", "u", "v"};
 	bool regress = strcmp(kind, "regress") == 0;
 
 	*w = (struct road){.spec = spec_of("groupwise")};
 	w->param[0] = (struct spec_param){.name = "kind", .text = kind};
-	w->param[1] = (struct spec_param){.name = "form", .text = form};
+	w->param[1] = (struct spec_param){.name = name, .text = value};
 	w->spec.params = w->param;
 	w->spec.nparams = 2;
 	if (regress) {
@@ -110,7 +110,7 @@ static void check_same(const struct experiment *a, const struct experiment *b, c
 	ck_assert_msg(memcmp(x, y, sizeof(x)) == 0, "%s", what);
 }
 
-static void check_road(const char *kind, const char *form)
+static void check_road(const char *kind, const char *name, const char *value)
 {
 	struct experiment *again, *loaded;
 	uint64_t open[LATE] = {0};
@@ -118,7 +118,7 @@ static void check_road(const char *kind, const char *form)
 	struct road w;
 	struct rd in;
 
-	road_init(&w, kind, form);
+	road_init(&w, kind, name, value);
 	for (int i = 0; i < STEPS; i++) {
 		if (open[i % LATE] && i % 11 != 3) {
 			feed_back(&w, open[i % LATE]);
@@ -147,20 +147,21 @@ static void check_road(const char *kind, const char *form)
 
 START_TEST(arms_in_groups_are_replayed)
 {
-	check_road("arms", "A");
-	check_road("arms", "B");
+	check_road("arms", "form", "A");
+	check_road("arms", "form", "B");
 }
 END_TEST
 
 START_TEST(forecasts_in_groups_are_replayed)
 {
-	check_road("regress", "A");
+	check_road("regress", "learner", "ridge");
 }
 END_TEST
 
 START_TEST(losses_of_all_arms_in_groups_are_replayed)
 {
-	check_road("experts", "A");
+	check_road("experts", "learner", "hedge");
+	check_road("experts", "learner", "ftpl");
 }
 END_TEST
 

@@ -200,6 +200,26 @@ static void change_arm(struct life *l)
 	}
 }
 
+/* Another d_max, other arms per decision, or both. */
+static void change_policy(struct life *l)
+{
+	struct spec_param p[] = {{.name = "d_max", .number = (double)(1 + rng_below(&l->rng, 9))},
+	    {.name = "phase_min", .number = (double)rng_below(&l->rng, 5)}};
+	struct settings s = *experiment_settings(l->e);
+	struct errinfo err = {.rc = 0};
+	struct event ev;
+	int rc;
+
+	s.slots = (uint32_t)rng_below(&l->rng, 4); /* 0: as before */
+	s.params = p;
+	s.nparams = rng_below(&l->rng, 3);
+	rc = experiment_change(l->e, &s, l->now_us, &ev, &err);
+	ck_assert_msg(rc == 0 || rc == RC_EXISTS, "%s: %s", err.pointer, err.text);
+	if (rc == 0) {
+		commit(l, &ev);
+	}
+}
+
 static void live(struct life *l, int steps)
 {
 	for (int i = 0; i < steps; i++) {
@@ -220,6 +240,9 @@ static void live(struct life *l, int steps)
 		}
 		if (rng_below(&l->rng, 25) == 0) {
 			change_arm(l);
+		}
+		if (rng_below(&l->rng, 20) == 0) {
+			change_policy(l);
 		}
 	}
 }
@@ -345,6 +368,101 @@ START_TEST(a_saved_state_goes_on_alike_and_damage_is_refused)
 }
 END_TEST
 
+static int change_to(struct life *l, const char *name, double number, uint32_t slots,
+    struct event *ret, struct errinfo *err)
+{
+	static struct spec_param p; /* the event borrows it */
+	struct settings s = *experiment_settings(l->e);
+
+	p = (struct spec_param){.name = name, .number = number};
+	s.slots = slots;
+	s.params = &p;
+	s.nparams = name != NULL;
+	return experiment_change(l->e, &s, l->now_us, ret, err);
+}
+
+START_TEST(only_what_may_change_is_changed)
+{
+	static const struct {
+		const char *name;
+		double number;
+		uint32_t slots;
+		int rc;
+		const char *pointer;
+	} cases[] = {
+	    {"d_max", 0, 0, RC_INVALID, "/policy/params/d_max"},
+	    {"d_max", 5000, 0, RC_INVALID, "/policy/params/d_max"},
+	    {"d_max", 2.5, 0, RC_INVALID, "/policy/params/d_max"},
+	    {"clock", 1, 0, RC_INVALID, "/policy/params/clock"},
+	    {"depth", 1, 0, RC_INVALID, "/policy/params/depth"},
+	    {NULL, 0, 1025, RC_INVALID, "/slots"},
+	    {"d_max", 5, 3, RC_EXISTS, ""},
+	    {"d_max", 5, 0, RC_EXISTS, ""},
+	};
+	struct spec_param params[8];
+	struct life *l = born(params, setting(0, params));
+	struct event ev;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct errinfo err = {.rc = 0};
+
+		ck_assert_int_eq(
+		    change_to(l, cases[i].name, cases[i].number, cases[i].slots, &ev, &err),
+		    cases[i].rc);
+		ck_assert_str_eq(err.pointer, cases[i].pointer);
+	}
+	died(l);
+}
+END_TEST
+
+static double observed(struct life *l, uint32_t slot)
+{
+	struct arm_view v;
+
+	experiment_describe(l->e, slot, &v);
+	return v.item[0].value;
+}
+
+/* Six arms, one to a period, each paid at once: what was seen of an arm never pulled before, which
+ * counts as recovered, is in the last bucket. */
+START_TEST(a_longer_recovery_drops_the_last_bucket_and_a_shorter_one_keeps_all)
+{
+	struct spec_param p[] = {{.name = "d_max", .number = 4}};
+	struct life *l = born(p, 1);
+	struct event ev;
+	double before[6], sum = 0;
+
+	live(l, 0);
+	for (size_t i = 0; i < 40; i++) {
+		plan(l);
+		decide(l, i);
+		for (int k = 0; k < 9; k++) {
+			reward(l, l->recent[i % RECENT]);
+		}
+		l->now_us += 10;
+	}
+	for (uint32_t i = 0; i < 6; i++) {
+		before[i] = observed(l, i);
+		sum += before[i];
+	}
+	ck_assert_double_gt(sum, 40);
+	ck_assert_int_eq(change_to(l, "d_max", 2, 0, &ev, NULL), 0);
+	commit(l, &ev);
+	ck_assert(experiment_plan_due(l->e, l->now_us));
+	for (uint32_t i = 0; i < 6; i++) {
+		ck_assert_double_eq(observed(l, i), before[i]);
+	}
+	ck_assert_int_eq(change_to(l, "d_max", 1, 0, &ev, NULL), 0);
+	commit(l, &ev);
+	ck_assert_int_eq(change_to(l, "d_max", 9, 0, &ev, NULL), 0);
+	commit(l, &ev);
+	for (uint32_t i = 0; i < 6; i++) {
+		ck_assert_double_eq(observed(l, i), 0); /* one bucket had it all */
+	}
+	died(l);
+}
+END_TEST
+
 START_TEST(odd_tables_are_refused)
 {
 	static const double falls[] = {.5, .4};
@@ -368,4 +486,5 @@ START_TEST(odd_tables_are_refused)
 END_TEST
 
 RUN("recovering_life", a_replay_and_a_derivation_agree,
-    a_saved_state_goes_on_alike_and_damage_is_refused, odd_tables_are_refused)
+    a_saved_state_goes_on_alike_and_damage_is_refused, only_what_may_change_is_changed,
+    a_longer_recovery_drops_the_last_bucket_and_a_shorter_one_keeps_all, odd_tables_are_refused)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/pmf.h"
+#include "policies/cheb_cb.h"
 #include "policies/policies.h"
 #include "policies/tsallis.h"
 #include "test.h"
@@ -186,6 +187,33 @@ START_TEST(regret_is_what_was_measured)
 }
 END_TEST
 
+START_TEST(features_are_chebyshev_polynomials)
+{
+	static const double f[] = {1, -0.375, -0.71875, 0.9140625, 0.033203125, -0.93896484375};
+	double at[6], edge[6];
+
+	cheb_features(-0.15, 0.65, 0.1, 6, at);
+	cheb_features(-0.15, 0.65, 7, 6, edge);
+	for (int j = 0; j < 6; j++) {
+		ck_assert_double_eq_tol(at[j], f[j], ALMOST);
+		ck_assert_double_eq(edge[j], 1); /* outside counts as the end */
+	}
+}
+END_TEST
+
+START_TEST(gaps_are_weighted_inversely)
+{
+	double y[] = {0.30, 0.10, 0.15}, even[] = {0.4, 0.4};
+
+	cheb_inverse_gap(3, 40, y);
+	ck_assert_double_eq_tol(y[0], 0.090909090909, ALMOST);
+	ck_assert_double_eq_tol(y[1], 0.709090909091, ALMOST);
+	ck_assert_double_eq_tol(y[2], 0.2, ALMOST);
+	cheb_inverse_gap(2, 1e9, even);
+	ck_assert_double_eq(even[0], 0.5);
+}
+END_TEST
+
 static int word_of(const char *text, double *ret)
 {
 	const struct param_desc *d = param_find(tsallis_inf_ops.params, "loss_scale");
@@ -217,4 +245,5 @@ END_TEST
 
 RUN("sor", a_trace_is_followed_to_its_digits, reduced_variance_moves_all_that_were_likely,
     the_normaliser_is_exact, an_arm_that_joins_gets_its_share, regret_is_what_was_measured,
+    features_are_chebyshev_polynomials, gaps_are_weighted_inversely,
     a_scale_is_a_number_or_the_mean)
