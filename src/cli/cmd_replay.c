@@ -7,14 +7,12 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/given.h"
+#include "cli/replay_args.h"
 #include "cli/state_log.h"
 #include "eval/rejection.h"
 #include "json/stats_json.h"
 
 #define MEM_MAX ((size_t)64 << 20)
-#define POLICIES_MAX 32
-#define REFUSED_SHOWN 10
 
 const char replay_usage[] =
     "usage: bandit replay LOG --policy P [--policy P2 ...] [OPTIONS]\n"
@@ -26,11 +24,6 @@ const char replay_usage[] =
     "round and learns where it decides as the log did.\n"
     "\n"
     "  -p, --policy P   JSON, @file, or name:key=value,...; up to 32 times\n"
-    "  -s, --seed S     the same seed prints the same bytes (1)\n"
-    "  -n, --rounds N   the first N rounds alone\n"
-    "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
-    "      --strict     exit status 1 when lines were refused\n"
-    "      --json       one JSON document\n"
     "\n"
     "With --target: what a target that does not learn would have earned, and how far to trust "
     "that.\n"
@@ -46,34 +39,18 @@ const char replay_usage[] =
     "                        sequence (normal)\n"
     "      --bootstrap N     the bootstrap, of N resamples (10000)\n"
     "      --alpha A         1 less what the intervals cover (0.05)\n"
-    "      --threads N       of the bootstrap; no digit depends on it (2)\n";
+    "      --threads N       of the bootstrap; no digit depends on it (2)\n"
+    "\n"
+    "With either:\n"
+    "\n"
+    "  -s, --seed S     the same seed prints the same bytes (1)\n"
+    "  -n, --rounds N   the first N rounds alone\n"
+    "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
+    "      --strict     exit status 1 when lines were refused\n"
+    "      --json       one JSON document\n";
 
-struct args {
-	const char *path, *format;
-	struct given_policy policy[POLICIES_MAX];
-	size_t npolicies;
-	uint64_t seed, rounds;
-	bool json, strict;
-};
-
-struct refused {
-	uint64_t n;
-};
-
-/* Refused lines are named, but a log of another kind does not fill the screen. */
-static void on_refused(void *arg, const struct errinfo *err)
-{
-	struct refused *r = arg;
-
-	if (++r->n <= REFUSED_SHOWN) {
-		fprintf(stderr, "bandit replay: %s: %s\n", err->pointer, err->text);
-	} else if (r->n == REFUSED_SHOWN + 1) {
-		fputs("bandit replay: more lines are refused, and counted\n", stderr);
-	}
-}
-
-static int play_all(const struct args *a, const struct rejection_log *l, struct experiment *e,
-    struct rejection_result *ret, struct errinfo *err)
+static int play_all(const struct replay_args *a, const struct rejection_log *l,
+    struct experiment *e, struct rejection_result *ret, struct errinfo *err)
 {
 	uint64_t last = a->rounds && a->rounds < l->rows ? a->rounds : l->rows, row = 0;
 	const struct log_options o = {.open = state_log_open, .format = a->format};
@@ -135,12 +112,12 @@ static void print_result(const struct given_policy *p, const struct rejection_re
 	putchar('\n');
 }
 
-static int replay_one(const struct args *a, const struct rejection_log *l,
+static int replay_one(const struct replay_args *a, const struct rejection_log *l,
     const struct given_policy *p, json_t *results, struct errinfo *err)
 {
 	struct rejection_result r = {.rounds = 0};
 	struct experiment *e = NULL;
-	int rc = rejection_start(l, p->ops, p->params, p->nparams, a->seed, &e, err);
+	int rc = rejection_start(l, p->ops, p->params, p->nparams, a->o.seed, &e, err);
 
 	rc = rc ? rc : play_all(a, l, e, &r, err);
 	if (rc == 0) {
@@ -173,37 +150,12 @@ static json_t *document(const struct rejection_log *l, json_t *results)
 	    "reward_sum", l->sum, "logging", "mean", l->sum / (double)l->rows, "results", results);
 }
 
-/* Standard input can be read once alone: what came is kept in a file without a name. */
-static int keep_input(char ret_path[64], FILE **ret, struct errinfo *err)
-{
-	char block[1 << 16];
-	FILE *f = tmpfile();
-	size_t n;
-
-	while (f && (n = fread(block, 1, sizeof(block), stdin)) > 0) {
-		if (fwrite(block, 1, n, f) != n) {
-			break;
-		}
-	}
-	if (!f || ferror(stdin) || ferror(f) || fflush(f)) {
-		if (f) {
-			fclose(f);
-		}
-		return err_set(err, RC_IO, "cannot_read", "-", "cannot keep standard input");
-	}
-	snprintf(ret_path, 64, "/dev/fd/%d", fileno(f));
-	*ret = f;
-	return 0;
-}
-
-static int replay(const struct args *a)
+static int replay(struct replay_args *a)
 {
 	struct rejection_log l = {.rows = 0};
-	struct refused refused = {.n = 0};
 	struct errinfo err = {.rc = 0};
 	json_t *results = json_array();
-	const struct log_options o = {
-	    .open = state_log_open, .format = a->format, .refused = on_refused, .arg = &refused};
+	const struct log_options o = replay_log_options(a);
 	int rc = rejection_scan(a->path, &o, &l, &err), status = CLI_DONE;
 
 	if (rc == 0 && !a->json) {
@@ -228,98 +180,14 @@ static int replay(const struct args *a)
 	return status;
 }
 
-enum { OPT_FORMAT = 256, OPT_STRICT, OPT_JSON };
-static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-    {"seed", required_argument, NULL, 's'}, {"rounds", required_argument, NULL, 'n'},
-    {"format", required_argument, NULL, OPT_FORMAT}, {"strict", no_argument, NULL, OPT_STRICT},
-    {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-
-/* The status that ends the program, or -1: go on. */
-static int read_option(int c, struct arena *mem, struct args *a)
-{
-	struct errinfo err = {.rc = 0};
-
-	switch (c) {
-	case 'p':
-		if (a->npolicies == POLICIES_MAX) {
-			return cli_usage("replay", "at most %d policies", POLICIES_MAX);
-		}
-		if (given_policy(optarg, mem, &a->policy[a->npolicies], &err)) {
-			return cli_usage("replay", "--policy: %s: %s", err.pointer, err.text);
-		}
-		a->npolicies++;
-		return -1;
-	case 's':
-		return cli_whole(optarg, UINT64_C(1) << 53, &a->seed)
-			   ? cli_usage("replay", "--seed must be a whole number up to 2^53")
-			   : -1;
-	case 'n':
-		return cli_whole(optarg, UINT64_C(1) << 53, &a->rounds)
-			   ? cli_usage("replay", "--rounds must be a whole number")
-			   : -1;
-	case OPT_FORMAT:
-		a->format = optarg;
-		return log_format_is(optarg)
-			   ? -1
-			   : cli_usage("replay",
-				 "--format must be auto, jsonl, dsjson, vw or obd, not %s", optarg);
-	case OPT_STRICT:
-		a->strict = true;
-		return -1;
-	case OPT_JSON:
-		a->json = true;
-		return -1;
-	case 'h':
-		fputs(replay_usage, stdout);
-		return cli_flush("replay");
-	default:
-		return CLI_USAGE;
-	}
-}
-
-static bool has_target(int argc, char **argv)
-{
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strncmp(argv[i], "--target", 8) == 0 || strncmp(argv[i], "-t", 2) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 int cmd_replay(int argc, char **argv)
 {
-	struct args a = {.seed = 1};
-	struct errinfo err = {.rc = 0};
-	FILE *input = NULL;
-	char kept[64];
-	struct arena mem;
-	int c, status = -1;
+	struct replay_args a;
+	int status = replay_args_read(argc, argv, &a);
 
-	if (has_target(argc, argv)) {
-		return cmd_replay_target(argc, argv);
-	}
-	arena_init(&mem, MEM_MAX);
-	while (status < 0 && (c = getopt_long(argc, argv, "p:s:n:h", options, NULL)) != -1) {
-		status = read_option(c, &mem, &a);
-	}
-	if (status < 0 && (argc - optind != 1 || a.npolicies == 0)) {
-		status = cli_usage("replay", "needs one LOG and at least one --policy");
-	}
 	if (status < 0) {
-		a.path = argv[optind];
-		if (strcmp(a.path, "-") == 0) {
-			status = keep_input(kept, &input, &err) ? cli_fail("replay", &err) : -1;
-			a.path = kept;
-		}
-		status = status < 0 ? replay(&a) : status;
+		status = a.target ? replay_target(&a) : replay(&a);
 	}
-	if (input) {
-		fclose(input);
-	}
-	for (size_t i = 0; i < a.npolicies; i++) {
-		json_decref(a.policy[i].json);
-	}
-	arena_release(&mem);
+	replay_args_release(&a);
 	return status;
 }

@@ -69,6 +69,22 @@ class Evaluation(unittest.TestCase):
         self.assertIn('"refused":1', text)
         self.assertIn("log.csv:3: propensity", text)
 
+    def test_the_first_rounds_are_those_of_a_shorter_log(self):
+        rows = [(i % 4, 1 + i % 3, int(i * i % 7 == 1), 0.25) for i in range(999)]
+        self.write(rows)
+        command = (self.log, "-t", "always:2", "--estimator", "snips,dr", "--json")
+        some = replay(*command, "--rounds", "300")
+        self.assertNotEqual(some, replay(*command))
+        self.write(rows[:300])
+        self.assertEqual(some, replay(*command))
+
+    def test_standard_input_is_a_log_too(self):
+        self.write([(i % 4, 1, int(i % 7 == 1), 0.25) for i in range(99)])
+        with open(self.log, encoding="utf-8") as f:
+            piped = subprocess.run([BANDIT, "replay", "-", "-t", "uniform", "--json"], stdin=f,
+                                   capture_output=True, text=True, check=True).stdout
+        self.assertEqual(piped, replay(self.log, "-t", "uniform", "--json"))
+
     def test_one_round_is_not_enough_and_breaks_nothing(self):
         self.write([(1, 1, 1, 0.5)])
         for interval in ("normal", "bootstrap", "bernstein", "clopper-pearson", "cressie-read",
@@ -81,7 +97,9 @@ class Evaluation(unittest.TestCase):
         self.write([(1, 1, 1, 0.5)])
         for wrong in (["-t", "never"], ["-t", "uniform", "--estimator", "best"],
                       ["-t", "uniform", "--interval", "wide"], ["-t", "uniform", "--alpha", "2"],
-                      ["-t", "uniform", "--folds", "0"], ["-t", "uniform", "-t", "uniform"]):
+                      ["-t", "uniform", "--folds", "0"], ["-t", "uniform", "-t", "uniform"], [],
+                      ["-t", "uniform", "-p", "ucb1"], ["-p", "ucb1", "--bootstrap", "9"],
+                      ["-p", "ucb1", "--interval", "normal"]):
             replay(self.log, *wrong, status=2)
         for wrong in (["-t", "always:7"], ["-t", "@/nowhere.csv"],
                       ["-t", "uniform", "--interval", "sequence"]):

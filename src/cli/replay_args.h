@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bandit replay is told, read in one place for both of its questions: --policy and --target.
+ */
+#ifndef CLI_REPLAY_ARGS_H
+#define CLI_REPLAY_ARGS_H
+
+#include <stdio.h>
+
+#include "cli/given.h"
+#include "eval/ope.h"
+
+#define REPLAY_POLICIES_MAX 32
+#define REPLAY_ESTIMATORS_MAX 32
+
+struct replay_args {
+	const char *path, *format;
+	const char *target; /* as given; NULL: policies */
+	struct given_policy policy[REPLAY_POLICIES_MAX];
+	size_t npolicies;
+	const char *estimators[REPLAY_ESTIMATORS_MAX]; /* lists, as given */
+	size_t nestimators;
+	struct ope_options o; /* without its target */
+	uint64_t rounds;      /* 0: all */
+	bool json, strict, interval_given;
+	const char *of_policies, *of_targets; /* an option that only these take; NULL: none */
+	uint64_t refused;                     /* lines that were told */
+	FILE *input;                          /* what came by standard input */
+	char kept[64];
+	struct arena mem;
+};
+
+/* The status that ends the program, or -1: go on. To be released in any case. */
+int replay_args_read(int argc, char **argv, struct replay_args *ret);
+void replay_args_release(struct replay_args *a);
+/* How to open the log: states too, and refused lines are told on standard error. */
+struct log_options replay_log_options(struct replay_args *a);
+/* Calls add() for each of "ips,dr:clip=5" in every list; it gives -1 to go on, else the status. */
+int replay_estimators(
+    const struct replay_args *a, int (*add)(void *arg, const char *name), void *arg);
+
+/* replay --target, which cmd_replay gives on. */
+int replay_target(struct replay_args *a);
+
+#endif
