@@ -45,6 +45,7 @@ const char replay_usage[] =
     "\n"
     "  -s, --seed S     the same seed prints the same bytes (1)\n"
     "  -n, --rounds N   the first N rounds alone\n"
+    "      --holdout F  leave this share of the rounds to bandit compare\n"
     "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
     "      --strict     exit status 1 when lines were refused\n"
     "      --json       one JSON document\n";
@@ -53,7 +54,7 @@ static int play_all(const struct replay_args *a, const struct rejection_log *l,
     struct experiment *e, struct rejection_result *ret, struct errinfo *err)
 {
 	uint64_t last = a->rounds && a->rounds < l->rows ? a->rounds : l->rows, row = 0;
-	const struct log_options o = {.open = state_log_open, .format = a->format};
+	const struct log_options o = {.open = state_log_open, .format = a->format, .part = a->part};
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
@@ -183,7 +184,7 @@ static int replay(struct replay_args *a)
 int cmd_replay(int argc, char **argv)
 {
 	struct replay_args a;
-	int status = replay_args_read(argc, argv, &a);
+	int status = replay_args_read(argc, argv, NULL, &a);
 
 	if (status < 0) {
 		status = a.target ? replay_target(&a) : replay(&a);

@@ -23,15 +23,14 @@ static json_t *number(double v)
 	return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *result_json(
-    const struct args *a, const struct ope_result *r, const struct ope_summary *s)
+json_t *replay_target_json(const char *policy, const char *interval, const struct ope_summary *s,
+    const struct ope_result *r)
 {
-	json_t *j =
-	    json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", a->given->target,
-		"estimator", r->estimator.text, "value", number(r->value), "se", number(r->se),
-		"lo", number(r->lo), "hi", number(r->hi), "interval", interval_names[a->o.interval],
-		"ess", s->ess, "max_weight", s->max_weight, "mean_weight", s->mean_weight,
-		"unsupported", s->unsupported, "verdict", ope_verdicts[r->verdict], "why", r->why);
+	json_t *j = json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", policy,
+	    "estimator", r->estimator.text, "value", number(r->value), "se", number(r->se), "lo",
+	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", s->ess, "max_weight",
+	    s->max_weight, "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
+	    ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
 		json_object_set_new(j, "threshold", json_real(r->estimator.param));
@@ -45,7 +44,8 @@ static json_t *document(
 	json_t *results = json_array();
 
 	for (size_t i = 0; i < a->nest; i++) {
-		json_array_append_new(results, result_json(a, &r[i], s));
+		json_array_append_new(results,
+		    replay_target_json(a->given->target, interval_names[a->o.interval], s, &r[i]));
 	}
 	return json_pack("{s{sI sI s{sI sI} sf} s{sf} so}", "log", "rounds", (json_int_t)s->rounds,
 	    "used", (json_int_t)s->used, "skipped", "refused", (json_int_t)s->refused, "no_reward",
@@ -106,17 +106,27 @@ static void shown_names(void *arg, struct target_names *ret)
 	s->log.names(s->log.arg, ret);
 }
 
-static int run(struct args *a, struct ope_file *in, struct ope_summary *s, struct ope_result *r,
+int replay_target_on(struct replay_args *a, const struct ope_options *o,
+    const struct estimator *est, size_t n, struct ope_summary *ret, struct ope_result *ret_results,
     struct errinfo *err)
 {
-	struct shown shown = {.most = a->given->rounds};
+	struct shown shown = {.most = a->rounds};
 	const struct ope_log log = {&shown, shown_rewind, shown_next, shown_names, NULL, NULL};
-	int rc;
+	const struct log_options how = replay_log_options(a);
+	struct ope_file *in = NULL;
+	int rc = ope_file_open(a->path, &how, &in, err);
 
+	if (rc) {
+		return rc;
+	}
 	ope_file_log(in, &shown.log);
 	progress_start(&shown.bar, "rounds", 0);
-	rc = ope_run(&log, &a->o, a->est, a->nest, s, r, err);
+	rc = ope_run(&log, o, est, n, ret, ret_results, err);
 	progress_clear(&shown.bar);
+	if (rc == 0) {
+		ret->refused = log_refused(ope_file_counts(in));
+	}
+	ope_file_close(in);
 	return rc;
 }
 
@@ -125,15 +135,8 @@ static int replay(struct args *a)
 	struct ope_result r[REPLAY_ESTIMATORS_MAX];
 	struct errinfo err = {.rc = 0};
 	struct ope_summary s;
-	struct ope_file *in = NULL;
-	const struct log_options o = replay_log_options(a->given);
-	int rc = ope_file_open(a->given->path, &o, &in, &err), status;
+	int rc = replay_target_on(a->given, &a->o, a->est, a->nest, &s, r, &err), status;
 
-	rc = rc ? rc : run(a, in, &s, r, &err);
-	if (rc == 0) {
-		s.refused = log_refused(ope_file_counts(in));
-	}
-	ope_file_close(in);
 	if (rc) {
 		return cli_fail("replay", &err);
 	}
