@@ -7,8 +7,8 @@
 /* argv[0] is the command's name. The exit status: 0 done, 1 found something wrong, 2 bad usage. */
 typedef int command_fn(int argc, char **argv);
 
-extern const char convert_usage[], export_usage[], import_usage[], plan_usage[], replay_usage[],
-    reproduce_usage[], serve_demo_usage[], verify_usage[];
-command_fn cmd_convert, cmd_export, cmd_import, cmd_plan, cmd_replay, cmd_reproduce, cmd_serve_demo,
-    cmd_verify;
+extern const char compare_usage[], convert_usage[], export_usage[], import_usage[], plan_usage[],
+    replay_usage[], reproduce_usage[], serve_demo_usage[], verify_usage[];
+command_fn cmd_compare, cmd_convert, cmd_export, cmd_import, cmd_plan, cmd_replay, cmd_reproduce,
+    cmd_serve_demo, cmd_verify;
 #endif
