@@ -19,8 +19,8 @@ const char compare_usage[] =
     "by Borda and by Kemeny; and whether it is to be believed. LOG as for bandit replay.\n"
     "\n"
     "  -t, --target T        may be given again: uniform, always:ARM, @FILE.csv\n"
-    "  -p, --policy P        may be given again: JSON, @file, or name:key=value,..., by rejection\n"
-    "      --estimator E     of targets, one (snips)\n"
+    "  -p, --policy P        may be given again: JSON, @file, or name:key=value,...\n"
+    "      --estimator E     one of targets (snips), and one of policies (rejection)\n"
     "      --segments N      cut each log into N, in time (1)\n"
     "      --holdout F       keep this share of the rounds back, and ask it by a reusable holdout\n"
     "      --budget N        what may be asked of it that was fitted to the rest (10)\n"
@@ -28,8 +28,8 @@ const char compare_usage[] =
     "      --out FILE        the JSON document, beside the text\n"
     "      --json            the JSON document instead of the text\n"
     "\n"
-    "and --reward-model --folds --interval --bootstrap --alpha --threads --seed --rounds --format\n"
-    "--strict as for bandit replay.\n";
+    "and --runs --reward-model --folds --interval --bootstrap --alpha --threads --seed --rounds\n"
+    "--format --strict as for bandit replay.\n";
 
 enum { OPT_SEGMENTS = REPLAY_MORE_FIRST, OPT_BUDGET, OPT_OUT };
 static const struct option options[] = {{"segments", required_argument, NULL, OPT_SEGMENTS},
@@ -114,13 +114,21 @@ static int add_policies(struct args *a)
 	return status;
 }
 
+/* One of targets, and one of policies. */
 static int set_estimator(void *arg, const char *name)
 {
 	struct comparison *c = arg;
 	struct errinfo err = {.rc = 0};
+	struct learning_kind learning;
+	bool learns = learning_parse(name, &learning, NULL) == 0;
 
-	if (c->estimator.kind) {
-		return cli_usage("compare", "one --estimator: a ranking is of like with like");
+	if (learns ? c->learning.text[0] != '\0' : c->estimator.kind != NULL) {
+		return cli_usage("compare", "one --estimator of %s: a ranking is of like with like",
+		    learns ? "policies" : "targets");
+	}
+	if (learns) {
+		c->learning = learning;
+		return -1;
 	}
 	return estimator_parse(name, &c->estimator, &err)
 		   ? cli_usage("compare", "--estimator: %s", err.text)
@@ -133,6 +141,9 @@ static int check(struct args *a)
 
 	if (status < 0 && !a->c.estimator.kind) {
 		status = set_estimator(&a->c, "snips");
+	}
+	if (status < 0 && !a->c.learning.text[0]) {
+		status = set_estimator(&a->c, "rejection");
 	}
 	if (status >= 0) {
 		return status;

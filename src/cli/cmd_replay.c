@@ -9,21 +9,20 @@
 #include "cli/commands.h"
 #include "cli/replay_args.h"
 #include "cli/state_log.h"
-#include "eval/rejection.h"
+#include "eval/learning.h"
 #include "json/stats_json.h"
-
-#define MEM_MAX ((size_t)64 << 20)
 
 const char replay_usage[] =
     "usage: bandit replay LOG --policy P [--policy P2 ...] [OPTIONS]\n"
     "       bandit replay LOG --target T [--estimator E,E...] [OPTIONS]\n"
     "\n"
     "LOG is a file, plain or compressed, - for standard input, or a state directory.\n"
-    "What a learning policy would have earned on a recorded log, by rejection: it decides in "
-    "every\n"
-    "round and learns where it decides as the log did.\n"
+    "With --policy: what a policy that learns would have earned on a recorded log.\n"
     "\n"
-    "  -p, --policy P   JSON, @file, or name:key=value,...; up to 32 times\n"
+    "  -p, --policy P        JSON, @file, or name:key=value,...; up to 32 times\n"
+    "      --estimator E     rejection: it learns where it decides as the log did; dr-ns, or\n"
+    "                        dr-ns:0.05: nonstationary doubly robust (rejection)\n"
+    "      --runs N          seeds: S, S + 1, ... (1)\n"
     "\n"
     "With --target: what a target that does not learn would have earned, and how far to trust "
     "that.\n"
@@ -33,101 +32,144 @@ const char replay_usage[] =
     "                        sg-ips:0.1 sg-dr:0.1 cressie-read; :slope chooses the number\n"
     "                        "
     "(ips,snips,dm,dr)\n"
-    "      --reward-model M  mean:10 or ridge:1 (mean:10)\n"
-    "      --folds N         of its cross-fitting, 1 for none (5)\n"
     "      --interval I      normal, bootstrap, bernstein, clopper-pearson, cressie-read,\n"
     "                        sequence (normal)\n"
     "      --bootstrap N     the bootstrap, of N resamples (10000)\n"
-    "      --alpha A         1 less what the intervals cover (0.05)\n"
     "      --threads N       of the bootstrap; no digit depends on it (2)\n"
     "\n"
     "With either:\n"
     "\n"
-    "  -s, --seed S     the same seed prints the same bytes (1)\n"
-    "  -n, --rounds N   the first N rounds alone\n"
-    "      --holdout F  leave this share of the rounds to bandit compare\n"
-    "      --format F   auto, jsonl, dsjson, vw or obd (auto)\n"
-    "      --strict     exit status 1 when lines were refused\n"
-    "      --json       one JSON document\n";
+    "      --reward-model M  mean:10 or ridge:1 (mean:10)\n"
+    "      --folds N         of its cross-fitting, 1 for none (5)\n"
+    "      --alpha A         1 less what the intervals cover (0.05)\n"
+    "  -s, --seed S          the same seed prints the same bytes (1)\n"
+    "  -n, --rounds N        the first N rounds alone\n"
+    "      --holdout F       leave this share of the rounds to bandit compare\n"
+    "      --format F        auto, jsonl, dsjson, vw or obd (auto)\n"
+    "      --strict          exit status 1 when lines were refused\n"
+    "      --json            one JSON document\n";
 
-static int play_all(const struct replay_args *a, const struct rejection_log *l,
-    struct experiment *e, struct rejection_result *ret, struct errinfo *err)
+/* What is asked, and what all policies share. */
+struct question {
+	struct replay_args *given;
+	struct learning_kind kind[REPLAY_ESTIMATORS_MAX];
+	size_t nkinds;
+	struct rejection_log l;
+	struct nonstationary_log ns;
+	uint64_t rows; /* to be played */
+};
+
+int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
+    struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err)
 {
-	uint64_t last = a->rounds && a->rounds < l->rows ? a->rounds : l->rows, row = 0;
 	const struct log_options o = {.open = state_log_open, .format = a->format, .part = a->part};
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
-	struct arena mem;
+	uint64_t row = 0, taken = 0;
 	int rc = log_open(a->path, &o, l->arms, &in, err), more;
 
-	arena_init(&mem, MEM_MAX);
-	progress_start(&bar, "rounds", last);
-	while (rc == 0 && row < last) {
+	progress_start(&bar, "rounds", rows);
+	while (rc == 0 && row < rows) {
 		more = log_next(in, &round, err);
 		if (more != 1) {
 			rc = err_set(err, more ? more : RC_IO, "changed", a->path,
 			    "the file changed while it was read");
 		} else if (round.has_reward) {
-			rc = rejection_play(l, e, ++row, &round, &mem, ret, err);
+			rc = learning_play(g, ++row, &round, err);
 			progress_add(&bar, 1);
+			if (rc == 0 && seen) {
+				seen(arg, &round, learning_taken(g) > taken);
+				taken = learning_taken(g);
+			}
 		}
 	}
 	progress_clear(&bar);
 	log_close(in);
-	arena_release(&mem);
 	return rc;
 }
 
-/* Of the rewards of the rounds accepted. */
-static double standard_error(const struct rejection_result *r)
+static json_t *number(double v)
 {
-	double n = (double)r->accepted, mean = r->sum / n, v = r->squares / n - mean * mean;
-
-	return sqrt(v > 0 ? v / n : 0);
+	return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *result_json(
-    const struct given_policy *p, const struct experiment *e, const struct rejection_result *r)
+/* A count of one run, a mean of several. */
+static json_t *count(double v, const struct learning_result *r)
 {
+	return r->runs == 1 ? json_integer((json_int_t)v) : json_real(v);
+}
+
+static json_t *result_json(const struct given_policy *p, const struct learning_kind *kind,
+    const struct learning *g, const struct learning_result *r)
+{
+	const struct experiment *e = learning_first(g);
+	const struct ope_summary *s = &r->summary;
 	json_t *arms = json_array();
 
 	for (uint32_t slot = 0; slot < experiment_arms(e)->n; slot++) {
 		json_array_append_new(arms, arm_to_json(e, slot));
 	}
-	return json_pack("{sO ss so so sI sI sI sf so}", "policy", p->json, "estimator",
-	    "rejection", "value",
-	    r->accepted ? json_real(r->sum / (double)r->accepted) : json_null(), "se",
-	    r->accepted ? json_real(standard_error(r)) : json_null(), "rounds",
-	    (json_int_t)r->rounds, "accepted", (json_int_t)r->accepted, "clicks",
-	    (json_int_t)r->clicks, "reward_sum", r->sum, "arms", arms);
+	return json_pack("{sO ss so so so so so ss sI sI so so sf sf sf sf sf ss ss so}", "policy",
+	    p->json, "estimator", kind->text, "value", number(r->value), "se", number(r->se),
+	    "seed_sd", number(r->seed_sd), "lo", number(r->lo), "hi", number(r->hi), "interval",
+	    "normal", "runs", (json_int_t)r->runs, "rounds", (json_int_t)r->rounds, "accepted",
+	    count(r->accepted, r), "clicks", count(r->clicks, r), "reward_sum", r->reward_sum,
+	    "ess", s->ess, "max_weight", s->max_weight, "mean_weight", s->mean_weight,
+	    "unsupported", s->unsupported, "verdict", ope_verdicts[r->judged.verdict], "why",
+	    r->judged.why, "arms", arms);
 }
 
-static void print_result(const struct given_policy *p, const struct rejection_result *r)
+static void print_number(double v)
 {
-	printf("%-24s %10" PRIu64 " %10" PRIu64 " %10" PRIu64, p->ops->name, r->rounds, r->accepted,
-	    r->clicks);
-	if (r->accepted) {
-		printf(" %10.5f %10.5f", r->sum / (double)r->accepted, standard_error(r));
+	if (isfinite(v)) {
+		printf(" %9.5f", v);
+	} else {
+		printf(" %9s", "-");
 	}
-	putchar('\n');
 }
 
-static int replay_one(const struct replay_args *a, const struct rejection_log *l,
-    const struct given_policy *p, json_t *results, struct errinfo *err)
+static void print_result(
+    const struct given_policy *p, const struct learning_kind *kind, const struct learning_result *r)
 {
-	struct rejection_result r = {.rounds = 0};
-	struct experiment *e = NULL;
-	int rc = rejection_start(l, p->ops, p->params, p->nparams, a->o.seed, &e, err);
+	printf("%-16s %-11s %10.*f", p->ops->name, kind->text, r->runs > 1, r->accepted);
+	print_number(r->value);
+	print_number(r->se);
+	print_number(r->seed_sd);
+	print_number(r->lo);
+	print_number(r->hi);
+	printf("  %s: %s\n", ope_verdicts[r->judged.verdict], r->judged.why);
+}
 
-	rc = rc ? rc : play_all(a, l, e, &r, err);
+/* The i-th pair of policy and estimator. */
+static int begin(
+    const struct question *q, size_t i, uint32_t runs, struct learning **ret, struct errinfo *err)
+{
+	const struct given_policy *p = &q->given->policy[i / q->nkinds];
+	const struct learning_policy policy = {p->ops, p->params, p->nparams};
+
+	return learning_new(
+	    &q->l, &q->ns, &q->kind[i % q->nkinds], &policy, q->given->o.seed, runs, ret, err);
+}
+
+static int replay_one(const struct question *q, size_t i, json_t *results, struct errinfo *err)
+{
+	const struct given_policy *p = &q->given->policy[i / q->nkinds];
+	const struct learning_kind *kind = &q->kind[i % q->nkinds];
+	const struct replay_args *a = q->given;
+	struct learning_result r;
+	struct learning *g = NULL;
+	int rc = begin(q, i, a->runs, &g, err);
+
+	rc = rc ? rc : replay_play(q->given, &q->l, q->rows, g, NULL, NULL, err);
 	if (rc == 0) {
-		json_array_append_new(results, result_json(p, e, &r));
+		learning_result(g, a->o.alpha, &r);
+		json_array_append_new(results, result_json(p, kind, g, &r));
 		if (!a->json) {
-			print_result(p, &r);
+			print_result(p, kind, &r);
 		}
 	}
-	experiment_free(e);
+	learning_free(g);
 	return rc;
 }
 
@@ -151,34 +193,95 @@ static json_t *document(const struct rejection_log *l, json_t *results)
 	    "reward_sum", l->sum, "logging", "mean", l->sum / (double)l->rows, "results", results);
 }
 
-static int replay(struct replay_args *a)
+static void print_head(const struct question *q)
 {
-	struct rejection_log l = {.rows = 0};
+	const struct rejection_log *l = &q->l;
+
+	printf("%" PRIu64 " rounds, %zu arms, mean %.5f%s\n", l->rows, l->nitems,
+	    l->sum / (double)l->rows,
+	    l->p_min < l->p_max ? "; not uniform: matches are kept with p_min/p" : "");
+	printf("%" PRIu64 " rounds are played, with %" PRIu32 " seed%s\n\n", q->rows,
+	    q->given->runs, q->given->runs == 1 ? "" : "s");
+	printf("%-16s %-11s %10s %9s %9s %9s %9s %9s\n", "policy", "estimator", "accepted", "value",
+	    "s.e.", "seed s.d.", "lo", "hi");
+}
+
+/* Reads the log once, and twice more for the reward model where one is needed. */
+static int prepare(struct question *q, struct errinfo *err)
+{
+	struct replay_args *a = q->given;
+	const struct log_options o = replay_log_options(a);
+	int rc = rejection_scan(a->path, &o, &q->l, err);
+	struct learning *g = NULL;
+	bool needed = false;
+
+	if (rc) {
+		return rc;
+	}
+	q->rows = a->rounds && a->rounds < q->l.rows ? a->rounds : q->l.rows;
+	for (size_t i = 0; i < a->npolicies * q->nkinds && rc == 0; i++) {
+		rc = begin(q, i, 1, &g, err); /* what cannot be played is told before anything is */
+		learning_free(g);
+		g = NULL;
+	}
+	for (size_t i = 0; i < q->nkinds; i++) {
+		needed = needed || !q->kind[i].rejection;
+	}
+	return rc || !needed
+		   ? rc
+		   : nonstationary_open(a->path, &o, &q->l, q->rows, &a->o.model, &q->ns, err);
+}
+
+static int replay(struct question *q)
+{
+	const struct replay_args *a = q->given;
 	struct errinfo err = {.rc = 0};
 	json_t *results = json_array();
-	const struct log_options o = replay_log_options(a);
-	int rc = rejection_scan(a->path, &o, &l, &err), status = CLI_DONE;
+	int rc = prepare(q, &err), status;
 
 	if (rc == 0 && !a->json) {
-		printf("%" PRIu64 " rounds, %zu arms, mean %.5f%s\n\n%-24s %10s %10s %10s %10s "
-		       "%10s\n",
-		    l.rows, l.nitems, l.sum / (double)l.rows,
-		    l.p_min < l.p_max ? "; not uniform: matches are kept with p_min/p" : "",
-		    "policy", "rounds", "accepted", "clicks", "value", "s.e.");
+		print_head(q);
 	}
-	for (size_t i = 0; rc == 0 && i < a->npolicies; i++) {
-		rc = replay_one(a, &l, &a->policy[i], results, &err);
+	for (size_t i = 0; rc == 0 && i < a->npolicies * q->nkinds; i++) {
+		rc = replay_one(q, i, results, &err);
 	}
 	if (rc) {
 		status = cli_fail("replay", &err);
 	} else {
-		status =
-		    a->json ? cli_print_json("replay", document(&l, results)) : cli_flush("replay");
+		status = a->json ? cli_print_json("replay", document(&q->l, results))
+				 : cli_flush("replay");
 	}
-	status = status == CLI_DONE && a->strict && l.refused ? CLI_WRONG : status;
+	status = status == CLI_DONE && a->strict && q->l.refused ? CLI_WRONG : status;
 	json_decref(results);
-	rejection_log_release(&l);
+	nonstationary_release(&q->ns);
+	rejection_log_release(&q->l);
 	return status;
+}
+
+static int add_kind(void *arg, const char *name)
+{
+	struct errinfo err = {.rc = 0};
+	struct question *q = arg;
+
+	if (q->nkinds == REPLAY_ESTIMATORS_MAX) {
+		return cli_usage("replay", "at most %d estimators", REPLAY_ESTIMATORS_MAX);
+	}
+	if (learning_parse(name, &q->kind[q->nkinds], &err)) {
+		return cli_usage("replay", "--estimator: %s", err.text);
+	}
+	q->nkinds++;
+	return -1;
+}
+
+static int replay_policies(struct replay_args *a)
+{
+	struct question q = {.given = a};
+	int status = replay_estimators(a, add_kind, &q);
+
+	if (status < 0 && q.nkinds == 0) {
+		status = add_kind(&q, "rejection");
+	}
+	return status < 0 ? replay(&q) : status;
 }
 
 int cmd_replay(int argc, char **argv)
@@ -187,7 +290,7 @@ int cmd_replay(int argc, char **argv)
 	int status = replay_args_read(argc, argv, NULL, &a);
 
 	if (status < 0) {
-		status = a.target ? replay_target(&a) : replay(&a);
+		status = a.target ? replay_target(&a) : replay_policies(&a);
 	}
 	replay_args_release(&a);
 	return status;

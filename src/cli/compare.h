@@ -36,7 +36,8 @@ struct compare_cell {
 
 struct comparison {
 	struct replay_args *given;
-	struct estimator estimator; /* of targets */
+	struct estimator estimator;    /* of targets */
+	struct learning_kind learning; /* of policies */
 	uint32_t segments, budget;
 	struct compare_candidate candidate[RANK_MAX];
 	size_t n;

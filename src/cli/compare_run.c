@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "cli/holdout_file.h"
-#include "eval/rejection.h"
-
-#define MEM_MAX ((size_t)64 << 20)
 
 static int no_memory(struct errinfo *err)
 {
@@ -36,92 +34,71 @@ static int evaluate_target(struct comparison *c, size_t i, const struct ope_opti
 	return rc;
 }
 
-/* As an estimate like the others: what was accepted is what the log is worth. */
-static void judge_learning(const struct rejection_log *l, const struct rejection_result *r,
-    double alpha, struct compare_cell *ret)
+static void see_learning(void *arg, const struct round *r, bool taken)
 {
-	static const struct est_kind kind = {.name = "rejection"};
-	double n = (double)r->accepted, mean = r->sum / n, v = r->squares / n - mean * mean;
+	struct plot_data *data = arg;
 
-	ret->s = (struct ope_summary){.rounds = l->rows + l->refused + l->skipped,
-	    .refused = l->refused,
-	    .no_reward = l->skipped,
-	    .used = l->rows,
-	    .reward_sum = l->sum,
-	    .logging_mean = l->sum / (double)l->rows,
-	    .ess = n,
-	    .max_weight = 1,
-	    .mean_weight = 1,
-	    .reward_ess = r->squares > 0 ? r->sum * r->sum / r->squares : 0};
-	ret->r = (struct ope_result){.estimator = {.kind = &kind, .text = "rejection"},
-	    .value = mean,
-	    .se = sqrt(v > 0 ? v / n : 0)};
-	interval_normal(ret->r.value, ret->r.se, alpha, &ret->r.lo, &ret->r.hi);
-	ope_judge(&ret->s, &ret->r);
+	plot_sum_add(&data->logged, r->reward);
+	if (taken) {
+		plot_sum_add(&data->reward, r->reward);
+	}
 }
 
-static int play(struct comparison *c, const struct rejection_log *l, struct experiment *e,
-    struct plot_data *data, struct rejection_result *ret, struct errinfo *err)
+static int learn(struct comparison *c, size_t i, const struct rejection_log *l,
+    struct plot_data *data, struct compare_cell *ret, struct errinfo *err)
 {
-	uint64_t most = c->given->rounds, last = most && most < l->rows ? most : l->rows, row = 0;
+	const struct given_policy *p = c->candidate[i].policy;
+	const struct learning_policy policy = {p->ops, p->params, p->nparams};
 	const struct log_options o = replay_log_options(c->given);
-	struct log *in = NULL;
-	struct round round;
-	struct progress bar;
-	struct arena mem;
-	int rc = log_open(c->given->path, &o, l->arms, &in, err), more;
+	struct replay_args *a = c->given;
+	uint64_t rows = a->rounds && a->rounds < l->rows ? a->rounds : l->rows;
+	struct nonstationary_log ns = {.model = NULL};
+	struct learning_result r;
+	struct learning *g = NULL;
+	int rc = c->learning.rejection
+		     ? 0
+		     : nonstationary_open(a->path, &o, l, rows, &a->o.model, &ns, err);
 
-	arena_init(&mem, MEM_MAX);
-	progress_start(&bar, "rounds", last);
-	while (rc == 0 && row < last) {
-		more = log_next(in, &round, err);
-		if (more != 1) {
-			rc = err_set(err, more ? more : RC_IO, "changed", c->given->path,
-			    "the log changed while it was read");
-		} else if (round.has_reward) {
-			uint64_t before = ret->accepted;
-
-			rc = rejection_play(l, e, ++row, &round, &mem, ret, err);
-			progress_add(&bar, 1);
-			if (data) {
-				plot_sum_add(&data->logged, round.reward);
-			}
-			if (data && ret->accepted > before) {
-				plot_sum_add(&data->reward, round.reward);
-			}
-		}
+	rc = rc ? rc : learning_new(l, &ns, &c->learning, &policy, a->o.seed, a->runs, &g, err);
+	rc = rc ? rc : replay_play(a, l, rows, g, data ? see_learning : NULL, data, err);
+	if (rc == 0) {
+		learning_result(g, a->o.alpha, &r);
+		*ret = (struct compare_cell){.s = r.summary, .r = r.judged};
+		ret->r.value = r.value;
+		ret->r.se = r.se;
+		ret->r.lo = r.lo;
+		ret->r.hi = r.hi;
+		snprintf(
+		    ret->r.estimator.text, sizeof(ret->r.estimator.text), "%s", c->learning.text);
 	}
-	progress_clear(&bar);
-	log_close(in);
-	arena_release(&mem);
+	if (rc == 0 && isnan(r.value)) {
+		rc = err_set(err, RC_INVALID, "nothing_accepted", a->path,
+		    "%s decided in no round as the log did: there is nothing to compare",
+		    c->candidate[i].name);
+	}
+	learning_free(g);
+	nonstationary_release(&ns);
 	return rc;
 }
 
 static int evaluate_policy(struct comparison *c, size_t i, struct plot_data *data,
     struct compare_cell *ret, struct errinfo *err)
 {
-	const struct given_policy *p = c->candidate[i].policy;
 	const struct log_options o = replay_log_options(c->given);
-	struct rejection_result r = {.rounds = 0};
 	struct rejection_log l = {.rows = 0};
-	struct experiment *e = NULL;
 	int rc = rejection_scan(c->given->path, &o, &l, err);
 
 	if (rc) {
 		return rc;
 	}
 	c->given->quiet = true;
-	rc = rejection_start(&l, p->ops, p->params, p->nparams, c->given->o.seed, &e, err);
-	rc = rc ? rc : play(c, &l, e, data, &r, err);
-	if (rc == 0 && r.accepted == 0) {
-		rc = err_set(err, RC_INVALID, "nothing_accepted", c->given->path,
-		    "%s decided in no round as the log did: there is nothing to compare",
-		    c->candidate[i].name);
-	}
-	if (rc == 0) {
-		judge_learning(&l, &r, c->given->o.alpha, ret);
-	}
-	experiment_free(e);
+	rc = learn(c, i, &l, data, ret, err);
+	/* What the policy was not asked about is of the log. */
+	ret->s.rounds = l.rows + l.refused + l.skipped;
+	ret->s.refused = l.refused;
+	ret->s.no_reward = l.skipped;
+	ret->s.reward_sum = l.sum;
+	ret->s.logging_mean = l.sum / (double)l.rows;
 	rejection_log_release(&l);
 	return rc;
 }
@@ -138,8 +115,10 @@ static int evaluate(struct comparison *c, size_t i, const struct ope_options *o,
 static int ask(struct comparison *c, struct holdout *h, size_t i, struct compare_cell *cell,
     struct errinfo *err)
 {
+	double z = num_norm_quantile(1 - c->given->o.alpha / 2);
+	/* The interval of a policy allows for its seeds, too. */
 	struct holdout_query q = {.training = cell->r.value,
-	    .se = cell->r.se,
+	    .se = c->candidate[i].policy ? (cell->r.hi - cell->r.value) / z : cell->r.se,
 	    .training_n = cell->s.used,
 	    .kept = cell->r.value,
 	    .kept_n = 1};

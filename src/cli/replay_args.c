@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/state_log.h"
 #include "eval/bootstrap.h"
+#include "eval/learning.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 #define THREADS_MAX 64
@@ -23,6 +24,7 @@ enum {
 	OPT_JSON,
 	OPT_ESTIMATOR,
 	OPT_MODEL,
+	OPT_RUNS,
 	OPT_FOLDS,
 	OPT_INTERVAL,
 	OPT_BOOTSTRAP,
@@ -38,7 +40,7 @@ static const struct option options[] = {{"policy", required_argument, NULL, 'p'}
     {"strict", no_argument, NULL, OPT_STRICT}, {"json", no_argument, NULL, OPT_JSON},
     {"estimator", required_argument, NULL, OPT_ESTIMATOR},
     {"reward-model", required_argument, NULL, OPT_MODEL},
-    {"folds", required_argument, NULL, OPT_FOLDS},
+    {"runs", required_argument, NULL, OPT_RUNS}, {"folds", required_argument, NULL, OPT_FOLDS},
     {"interval", required_argument, NULL, OPT_INTERVAL},
     {"bootstrap", required_argument, NULL, OPT_BOOTSTRAP},
     {"alpha", required_argument, NULL, OPT_ALPHA},
@@ -53,7 +55,7 @@ static const struct whole {
 	uint64_t least, most;
 } wholes[] = {{'s', "seed", 0, UINT64_C(1) << 53}, {'n', "rounds", 1, UINT64_C(1) << 53},
     {OPT_FOLDS, "folds", 1, MODEL_FOLDS_MAX}, {OPT_BOOTSTRAP, "bootstrap", 1, BOOTSTRAP_MAX},
-    {OPT_THREADS, "threads", 1, THREADS_MAX}};
+    {OPT_THREADS, "threads", 1, THREADS_MAX}, {OPT_RUNS, "runs", 1, LEARNING_RUNS_MAX}};
 
 static void set_whole(struct replay_args *a, int option, uint64_t v)
 {
@@ -71,6 +73,10 @@ static void set_whole(struct replay_args *a, int option, uint64_t v)
 		a->o.resamples = (uint32_t)v;
 		a->o.interval = a->interval_given ? a->o.interval : INTERVAL_BOOTSTRAP;
 		a->of_targets = "--bootstrap";
+		break;
+	case OPT_RUNS:
+		a->runs = (uint32_t)v;
+		a->of_policies = "--runs";
 		break;
 	default:
 		a->o.threads = (uint32_t)v;
@@ -276,6 +282,7 @@ int replay_args_read(int argc, char **argv, const struct replay_more *more, stru
 
 	*ret = (struct replay_args){.command = more ? more->command : "replay",
 	    .usage = more ? more->usage : replay_usage,
+	    .runs = 1,
 	    .o = {.model = {.strength = 10, .folds = 5},
 		.resamples = 10000,
 		.threads = 2,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cli/given.h"
+#include "eval/learning.h"
 #include "eval/ope.h"
 
 #define REPLAY_POLICIES_MAX 32
@@ -29,6 +30,7 @@ struct replay_args {
 	size_t nestimators;
 	struct ope_options o; /* without its target */
 	uint64_t rounds;      /* 0: all */
+	uint32_t runs;        /* of policies */
 	bool json, strict, interval_given;
 	const char *of_policies, *of_targets; /* an option that only these take; NULL: none */
 	uint64_t refused;                     /* lines that were told */
@@ -56,6 +58,12 @@ struct log_options replay_log_options(struct replay_args *a);
 /* Calls add() for each of "ips,dr:clip=5" in every list; it gives -1 to go on, else the status. */
 int replay_estimators(
     const struct replay_args *a, int (*add)(void *arg, const char *name), void *arg);
+
+/* Plays the first rows of that part of a->path, which was scanned. Shows progress. seen() hears of
+ * each row, and whether the first run has taken it; NULL is fine. Errors of learning_play(). */
+typedef void replay_seen_fn(void *arg, const struct round *r, bool taken);
+int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
+    struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err);
 
 /* replay --target, which cmd_replay gives on. */
 int replay_target(struct replay_args *a);

@@ -38,6 +38,8 @@ struct select_in {
 	size_t neligible, nexclude;
 	bool has_eligible; /* an empty list is not the same as none */
 	bool defer, want_pmf;
+	/* Taken in place of a draw, with the probability that it had: for those who play a log. */
+	const char *forced;
 };
 
 enum feedback_form {

@@ -128,6 +128,7 @@ struct making {
 	struct buf memo;
 	struct event_decision *d;
 	struct pick *picks; /* room for ask.k */
+	const char *forced; /* or NULL */
 };
 
 static int take_memo(struct making *m, struct errinfo *err)
@@ -171,6 +172,18 @@ static void draw_more(struct making *m, double *pmf)
 	}
 }
 
+/* The place of the arm that is to be taken; n: it has no probability. */
+static size_t forced_arm(const struct making *m, const double *pmf)
+{
+	uint32_t slot = arms_find(&m->e->arms, m->forced);
+	size_t i = 0;
+
+	while (i < m->ask.n && (m->ask.slots[i] != slot || !(pmf[i] > 0))) {
+		i++;
+	}
+	return i;
+}
+
 /* Draws from the whole distribution, floor included; *ret_pmf has one entry per slot of the ask. */
 static int draw_from_pmf(struct making *m, const double **ret_pmf, struct errinfo *err)
 {
@@ -201,7 +214,11 @@ static int draw_from_pmf(struct making *m, const double **ret_pmf, struct errinf
 		draw_more(m, pmf);
 		return 0;
 	}
-	i = pmf_draw(n, pmf, rng_uniform(&m->rng));
+	i = m->forced ? forced_arm(m, pmf) : pmf_draw(n, pmf, rng_uniform(&m->rng));
+	if (i == n) {
+		return err_set(err, RC_INVALID, "no_eligible_arm", "/forced",
+		    "arm %s cannot be drawn now", m->forced);
+	}
 	m->picks[0] = (struct pick){.slot = m->ask.slots[i], .propensity = pmf[i]};
 	m->d->npicks = 1;
 	if (own) {
@@ -261,7 +278,7 @@ static int answer(struct making *m, bool want_pmf, uint64_t *ret_repeat, struct 
 	if (e->ops->choose && (!e->ops->pmf || (e->traits & POLICY_FORECAST))) {
 		rc = choose(m, ret_repeat, err);
 	} else if (m->ask.k == 1 && e->ops->draw && m->ask.all && m->ask.n >= DRAW_FROM &&
-		   !want_pmf) {
+		   !want_pmf && !m->forced) {
 		rc = draw_sublinear(m, err);
 	} else {
 		rc = draw_from_pmf(m, &pmf, err);
@@ -317,7 +334,7 @@ static int check_select(const struct experiment *e, const struct select_in *in, 
 		    e->settings.state == RUN_PAUSED ? "experiment_paused" : "experiment_archived",
 		    "", "experiment %s is %s", e->name, run_state_names[e->settings.state]);
 	}
-	if (in->want_pmf && (!e->ops->pmf || armless || e->slots > 1)) {
+	if ((in->want_pmf || in->forced) && (!e->ops->pmf || armless || e->slots > 1)) {
 		return err_set(err, RC_INVALID, "not_supported", "",
 		    "policy %s gives no distribution over single arms here", e->ops->name);
 	}
@@ -378,6 +395,7 @@ int experiment_select(const struct experiment *e, const struct select_in *in, ui
 	    .policy_rng = rng_at(e->seed, ev.seq, RNG_POLICY),
 	    .rng = rng_at(e->seed, ev.seq, RNG_DRAW),
 	    .mem = mem,
+	    .forced = in->forced,
 	    .d = &ev.decision,
 	    .picks = arena_array(mem, e->slots, sizeof(struct pick))};
 	uint64_t repeat = 0;

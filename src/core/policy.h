@@ -36,6 +36,8 @@ enum policy_flag {
 	POLICY_ARMLESS = 64,      /* works without arms */
 	POLICY_ANY_SLATE = 128,   /* learns soundly from arms drawn one after another without
 				     replacement, each with its propensity at its turn */
+	POLICY_MEMORY = 256,      /* made for arms whose pay depends on the pulls before: a log of
+				     others' pulls says nothing about it */
 };
 
 #define PLAN_AT_ONCE 2e6 /* basic steps: some milliseconds */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POSITIONS_MAX 1024
+#include "eval/positions.h"
 
 struct ope_file {
 	char *path;
@@ -12,8 +12,7 @@ struct ope_file {
 	struct log_arms *arms;
 	struct log *log;
 	const char **names; /* of arms, made when they are asked for */
-	uint64_t positions[POSITIONS_MAX];
-	size_t npositions;
+	struct positions positions;
 	unsigned passes; /* begun by a rewind */
 };
 
@@ -76,25 +75,6 @@ void ope_file_close(struct ope_file *f)
 	}
 }
 
-/* Positions are told in the order they are met. */
-static int position_of(struct ope_file *f, uint64_t position, uint32_t *ret, struct errinfo *err)
-{
-	size_t i = 0;
-
-	while (i < f->npositions && f->positions[i] != position) {
-		i++;
-	}
-	if (i == POSITIONS_MAX) {
-		return err_set(err, RC_LIMIT, "too_many", "", "the log has more than %d positions",
-		    POSITIONS_MAX);
-	}
-	if (i == f->npositions) {
-		f->positions[f->npositions++] = position;
-	}
-	*ret = (uint32_t)i;
-	return 0;
-}
-
 static int next(void *arg, struct round *ret, struct errinfo *err)
 {
 	struct ope_file *f = arg;
@@ -104,7 +84,7 @@ static int next(void *arg, struct round *ret, struct errinfo *err)
 	if (rc != 1) {
 		return rc;
 	}
-	rc = position_of(f, r.position, &r.position, err);
+	rc = positions_put(&f->positions, r.position, &r.position, err);
 	if (rc) {
 		return rc;
 	}
@@ -133,7 +113,7 @@ static void names(void *arg, struct target_names *ret)
 	for (size_t i = 0; i < n; i++) {
 		grown[i] = log_arms_id(f->arms, (uint32_t)i);
 	}
-	*ret = (struct target_names){f->names, n, f->positions, f->npositions};
+	*ret = (struct target_names){f->names, n, f->positions.at, f->positions.n};
 }
 
 void ope_file_log(struct ope_file *f, struct ope_log *ret)

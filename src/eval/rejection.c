@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ITEMS_FIRST 64
+#define START_BYTES_MAX ((size_t)16 << 20)
 
 static bool is_number(const char *s)
 {
@@ -72,6 +73,7 @@ static int add_row(
 	l->hi = r > l->hi ? r : l->hi;
 	l->p_min = l->rows == 1 || p < l->p_min ? p : l->p_min;
 	l->p_max = p > l->p_max ? p : l->p_max;
+	l->dim = row->dim > l->dim ? row->dim : l->dim;
 	return add_item(l, cap, log_arms_id(l->arms, row->arm), err);
 }
 
@@ -88,9 +90,9 @@ static int add_eligible(struct rejection_log *l, size_t *cap, uint32_t *known, s
 
 static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
 {
+	size_t cap = 0, least = 0;
 	uint32_t known = 0;
 	struct round round;
-	size_t cap = 0;
 	int rc = 0, more = 1;
 
 	while (rc == 0 && more == 1) {
@@ -98,11 +100,15 @@ static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
 		if (more == 1 && round.has_reward) {
 			rc = add_row(l, &cap, &round, err);
 			known += rc == 0 && round.arm == known;
+			least = round.neligible && (!least || round.neligible < least)
+				    ? round.neligible
+				    : least;
 		}
 		l->skipped += more == 1 && !round.has_reward;
 	}
 	rc = rc ? rc : more;
 	rc = rc || l->rows == 0 ? rc : add_eligible(l, &cap, &known, err);
+	l->restricted = least && least < l->nitems;
 	l->counts = *log_counts(in);
 	l->refused = log_refused(&l->counts);
 	return rc;
@@ -158,11 +164,66 @@ void rejection_context(uint64_t position, char ret[REJECTION_CONTEXT_MAX])
 	snprintf(ret, REJECTION_CONTEXT_MAX, "{\"position\":%" PRIu64 "}", position);
 }
 
-int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
-    const struct spec_param *params, size_t nparams, uint64_t seed, struct experiment **ret,
-    struct errinfo *err)
+int rejection_answers(
+    const struct rejection_log *l, const struct policy_ops *ops, struct errinfo *err)
 {
-	struct spec_arm *arms = calloc(l->nitems, sizeof(*arms));
+	const char *why = NULL;
+
+	if (ops->flags & POLICY_MEMORY) {
+		why = "what it is made for, arms that remember the pulls before, cannot be played "
+		      "back: every round that is passed over would change what the next one pays";
+	} else if (strcmp(ops->name, "streaming") == 0 && l->restricted) {
+		why =
+		    "its arms come by offers, and the rounds of this log have fewer arms than the "
+		    "log: when each was offered is not known";
+	}
+	return why ? err_set(err, RC_INVALID, "not_supported", ops->name, "%s", why) : 0;
+}
+
+/* The same, of what depends on the parameters. */
+static int answers_here(
+    const struct experiment *e, const struct policy_ops *ops, struct errinfo *err)
+{
+	unsigned traits = experiment_traits(e);
+	const char *why =
+	    traits & POLICY_FORECAST ? "it forecasts, and the log has rewards of arms but no labels"
+	    : traits & POLICY_SLATE  ? "it answers with slates, and the log has one arm a round"
+	    : traits & POLICY_FULL
+		? "it learns from the rewards of all arms, and the log has one a round"
+	    : traits & POLICY_SUBJECT ? "it follows subjects, and the log names none"
+				      : NULL;
+
+	return why ? err_set(err, RC_INVALID, "not_supported", ops->name, "%s", why) : 0;
+}
+
+static int no_memory(struct errinfo *err)
+{
+	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+}
+
+/* The features are called x0, x1, ... */
+static int name_features(struct arena *mem, size_t n, const char *const **ret)
+{
+	const char **names = arena_array(mem, n, sizeof(*names));
+
+	for (size_t i = 0; i < n; i++) {
+		char *name = names ? arena_alloc(mem, 24) : NULL;
+
+		if (!name) {
+			return RC_MEMORY;
+		}
+		snprintf(name, 24, "x%zu", i);
+		names[i] = name;
+	}
+	*ret = names;
+	return names ? 0 : RC_MEMORY;
+}
+
+static int start(const struct rejection_log *l, const struct policy_ops *ops,
+    const struct spec_param *params, size_t nparams, uint64_t seed, struct arena *mem,
+    struct experiment **ret, struct errinfo *err)
+{
+	struct spec_arm *arms = arena_array(mem, l->nitems, sizeof(*arms));
 	const struct experiment_spec spec = {.name = "replay",
 	    .policy = ops->name,
 	    .params = params,
@@ -173,24 +234,69 @@ int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
 	    .seed = seed,
 	    .lo = l->lo,
 	    .hi = l->hi,
+	    .nfeatures = l->dim < DIM_MAX ? l->dim : DIM_MAX,
 	    .settings = {.label = ""}};
-	int rc;
+	struct experiment_spec whole = spec;
+	int rc = arms ? name_features(mem, spec.nfeatures, &whole.features) : RC_MEMORY;
 
-	if (!arms) {
-		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
-	}
-	for (size_t i = 0; i < l->nitems; i++) {
+	for (size_t i = 0; rc == 0 && i < l->nitems; i++) {
 		arms[i] = (struct spec_arm){.id = l->items[i], .label = ""};
 	}
-	rc = experiment_new(&spec, ops, 0, ret, err);
-	free(arms);
-	return rc ? err_set(err, rc, "failed", "", "%s", err_name(rc)) : 0;
+	return rc ? no_memory(err) : experiment_new(&whole, ops, 0, ret, err);
+}
+
+int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
+    const struct spec_param *params, size_t nparams, uint64_t seed, struct experiment **ret,
+    struct errinfo *err)
+{
+	struct experiment *e = NULL;
+	struct arena mem;
+	int rc = rejection_answers(l, ops, err);
+
+	arena_init(&mem, START_BYTES_MAX);
+	rc = rc ? rc : start(l, ops, params, nparams, seed, &mem, &e, err);
+	rc = rc ? rc : answers_here(e, ops, err);
+	arena_release(&mem);
+	if (rc) {
+		experiment_free(e);
+		return err_set(err, rc, "failed", "", "%s", err_name(rc));
+	}
+	*ret = e;
+	return 0;
+}
+
+int rejection_ask(const struct rejection_log *l, const struct experiment *e,
+    const struct round *round, struct arena *mem, struct select_in *ret)
+{
+	size_t dim = experiment_dim(e);
+
+	if (dim) {
+		double *x = arena_array(mem, dim, sizeof(*x));
+
+		for (size_t i = 0; x && i < dim; i++) {
+			x[i] = i < round->dim ? round->x[i] : 0;
+		}
+		ret->x = x;
+		ret->dim = dim;
+	}
+	if (round->neligible && round->neligible < l->nitems) {
+		const char **ids = arena_array(mem, round->neligible, sizeof(*ids));
+
+		for (size_t i = 0; ids && i < round->neligible; i++) {
+			ids[i] = log_arms_id(l->arms, round->eligible[i]);
+		}
+		ret->eligible = ids;
+		ret->neligible = round->neligible;
+		ret->has_eligible = true;
+	}
+	return (dim && !ret->x) || (ret->has_eligible && !ret->eligible) ? RC_MEMORY : 0;
 }
 
 int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
     const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err)
 {
 	char id[REJECTION_ID_MAX], context[REJECTION_CONTEXT_MAX];
+	struct select_in in = {.id = id, .context = context};
 	struct experiment_spec spec;
 	struct event d, ev;
 	struct pending p;
@@ -201,8 +307,8 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	arena_reset(mem);
 	rejection_id(row, id);
 	rejection_context(round->position, context);
-	rc = experiment_select(
-	    e, &(struct select_in){.id = id, .context = context}, round->at_us, mem, &d, err);
+	rc = rejection_ask(l, e, round, mem, &in);
+	rc = rc ? rc : experiment_select(e, &in, round->at_us, mem, &d, err);
 	rc = rc ? rc : experiment_apply(e, &d);
 	if (rc) {
 		return err_set(err, rc, "failed", "", "%s", err_name(rc));

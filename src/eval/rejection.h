@@ -6,8 +6,9 @@
  *
  * As operations on an experiment, the same in process and over the wire: it is created with the
  * arms of the log in the order of their ids; then, for row 1, 2, 3 ..., a decision "demo-ROW" with
- * the context {"position":k}, and a reward with the key "demo-ROW" where it is kept, else a void.
- * So the same policy, seed and log give the same decisions on either road. */
+ * the context {"position":k}, the features of the round and its eligible arms, and a reward with
+ * the key "demo-ROW" where it is kept, else a void. So the same policy, seed and log give the same
+ * decisions on either road. */
 #ifndef EVAL_REJECTION_H
 #define EVAL_REJECTION_H
 
@@ -22,6 +23,8 @@ struct rejection_log {
 	double p_min, p_max;                     /* of propensity / weight */
 	double lo, hi, sum;                      /* of rewards; [lo, hi] holds [0, 1] */
 	bool binary;                             /* each reward is 0 or 1 */
+	bool restricted;                         /* some rounds list fewer arms than there are */
+	size_t dim;                              /* the most features of a round */
 	struct log_counts counts;
 	struct log_arms *arms; /* for the second reading */
 };
@@ -49,6 +52,13 @@ struct rejection_result {
 int rejection_start(const struct rejection_log *l, const struct policy_ops *ops,
     const struct spec_param *params, size_t nparams, uint64_t seed, struct experiment **ret,
     struct errinfo *err);
+/* Can a log answer for this policy at all? RC_INVALID with err: why not. */
+int rejection_answers(
+    const struct rejection_log *l, const struct policy_ops *ops, struct errinfo *err);
+/* What the experiment is asked in this row, but for id and context: features as it reads them and
+ * the arms that are eligible; in mem. RC_MEMORY. */
+int rejection_ask(const struct rejection_log *l, const struct experiment *e,
+    const struct round *round, struct arena *mem, struct select_in *ret);
 /* Plays one row. mem is reset. */
 int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
     const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err);

@@ -284,10 +284,72 @@ class Replay(unittest.TestCase):
         self.assertEqual(json.loads(told.stdout)["log"]["used"], 2)
         bandit("replay", log, "-p", "uniform", "--format", "vw")
 
+    def test_more_rounds_count_when_doubly_robust(self):
+        write_log(self.log, rows=3000, biased=True)
+        command = ("replay", self.log, "-p", "epsilon_greedy", "-p", "ucb1", "--json",
+                   "--estimator", "rejection,dr-ns,dr-ns:0.1")
+        first = bandit(*command, "--runs", "3")
+        self.assertEqual(first, bandit(*command, "--runs", "3"))
+        found = json.loads(first)["results"]
+        self.assertEqual([r["estimator"] for r in found], ["rejection", "dr-ns", "dr-ns:0.1"] * 2)
+        for r in found:
+            self.assertEqual((r["runs"], r["rounds"]), (3, 3000))
+            self.assertLess(r["lo"], r["value"])
+            self.assertGreater(r["hi"], r["value"])
+            # The best item pays 0.5, the others 0.2.
+            self.assertTrue(0.15 < r["value"] < 0.6, r["value"])
+        rejection, exact, quantile = found[:3]
+        self.assertGreater(rejection["seed_sd"], 0)
+        self.assertGreater(exact["ess"], rejection["ess"])
+        self.assertGreater(quantile["accepted"], exact["accepted"])
+        one = json.loads(bandit(*command))["results"]
+        self.assertIsNone(one[0]["seed_sd"])
+        self.assertEqual(one[0]["accepted"], int(one[0]["accepted"]))
+
+    def test_an_evaluator_of_uniform_on_a_uniform_log_is_the_mean_of_the_arms(self):
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write("item_id,position,click,propensity_score\n")
+            f.writelines(f"{i % 4},1,{int(i % 8 < 3)},0.25\n" for i in range(800))
+        r = json.loads(bandit("replay", self.log, "-p", "uniform", "--estimator", "dr-ns",
+                              "--folds", "1", "--reward-model", "mean:0", "--json"))["results"][0]
+        self.assertAlmostEqual(r["value"], 3 / 8, 12)
+        self.assertEqual((r["mean_weight"], r["max_weight"], r["ess"]), (1, 1, 800))
+        self.assertEqual((r["unsupported"], r["verdict"]), (0, "weak"))
+
+    def test_policies_that_a_log_cannot_answer_are_refused_by_name(self):
+        write_log(self.log)
+        for policy, word in (("tallying", "remember"), ("recovering", "remember"),
+                             ("groupwise:kind=experts", "all arms"),
+                             ("streaming --estimator dr-ns", "probabilities")):
+            done = subprocess.run([BANDIT, "replay", self.log, "-p", *policy.split()],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(policy.split(":")[0].split()[0] + ": ", done.stderr)
+            self.assertIn(word, done.stderr)
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write("shared | u\n0:0:0.5 | a\n| b\n\nshared | u\n0:0:0.5 | a\n| b\n| c\n\n")
+        told = subprocess.run([BANDIT, "replay", self.log, "-p", "streaming"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("streaming: its arms come by offers", told.stderr)
+
+    def test_arms_that_are_not_eligible_are_not_drawn(self):
+        with open(self.log, "w", encoding="utf-8") as f:
+            for i in range(60):
+                f.write("shared | u\n" + ("| a\n0:-1:0.5 | b\n" if i % 2 else "0:-1:0.5 | a\n| b\n")
+                        + ("| c\n" if i < 3 else "") + "\n")
+        r = json.loads(bandit("replay", self.log, "-p", "ucb1", "--json"))["results"][0]
+        # The third arm pays nothing and would be tried for ever.
+        self.assertGreater(r["accepted"], 15)
+
     def test_mistakes_are_told_from_findings(self):
         for arguments in ([], ["nonsense"], ["verify"], ["export"], ["replay", "x.csv"],
                           ["verify", "--nonsense", "x"], ["help", "nonsense"],
-                          ["replay", "x.csv", "--policy", "nonsense"]):
+                          ["replay", "x.csv", "--policy", "nonsense"],
+                          ["replay", "x.csv", "-p", "ucb1", "--estimator", "ips"],
+                          ["replay", "x.csv", "-p", "ucb1", "--estimator", "dr-ns:1"],
+                          ["replay", "x.csv", "-t", "uniform", "--runs", "2"],
+                          ["replay", "x.csv", "-p", "ucb1", "--runs", "0"]):
             bandit(*arguments, status=2)
         for arguments in (["verify", self.folder], ["export", "/nowhere"],
                           ["replay", "/nowhere.csv", "--policy", "uniform"]):

@@ -260,7 +260,33 @@ START_TEST(what_does_not_fit_changes_nothing)
 }
 END_TEST
 
-RUN("experiment", a_cost_is_learnt_in_its_own_direction,
-    the_floor_is_shared_by_the_arms_of_the_decision, eligible_and_excluded_arms_are_resolved,
-    a_made_id_carries_a_check, a_clock_that_jumps_back_does_not_turn_back_the_log,
-    what_does_not_fit_changes_nothing)
+START_TEST(a_forced_arm_is_taken_with_the_probability_it_had)
+{
+	const struct experiment_spec spec = spec_of("epsilon_greedy");
+	struct event ev, all;
+	struct rig r;
+
+	rig_init(&r, &spec);
+	for (size_t i = 0; i < 3; i++) {
+		all = selected(&r, &(struct select_in){.want_pmf = true}, AT_US);
+		ev = selected(&r, &(struct select_in){.forced = three[i].id}, AT_US);
+		ck_assert_uint_eq(ev.decision.picks[0].slot, i);
+		ck_assert(ev.decision.picks[0].propensity == all.decision.pmf[i]);
+		commit(&r, &ev);
+	}
+	ck_assert_int_eq(experiment_select(r.e,
+			     &(struct select_in){.forced = "a",
+				 .has_eligible = true,
+				 .eligible = (const char *const[]){"b"},
+				 .neligible = 1},
+			     AT_US, &r.mem, &ev, &r.err),
+	    RC_INVALID);
+	ck_assert_str_eq(r.err.pointer, "/forced");
+	rig_release(&r);
+}
+END_TEST
+
+RUN("experiment", a_forced_arm_is_taken_with_the_probability_it_had,
+    a_cost_is_learnt_in_its_own_direction, the_floor_is_shared_by_the_arms_of_the_decision,
+    eligible_and_excluded_arms_are_resolved, a_made_id_carries_a_check,
+    a_clock_that_jumps_back_does_not_turn_back_the_log, what_does_not_fit_changes_nothing)
