@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/replay_args.h"
+#include "cli/replay_plot.h"
 #include "cli/state_log.h"
 #include "eval/learning.h"
 #include "json/stats_json.h"
@@ -47,6 +49,7 @@ const char replay_usage[] =
     "      --holdout F       leave this share of the rounds to bandit compare\n"
     "      --format F        auto, jsonl, dsjson, vw or obd (auto)\n"
     "      --strict          exit status 1 when lines were refused\n"
+    "      --plot DIR        estimates.svg, reward.svg, and of a target weights.svg\n"
     "      --json            one JSON document\n";
 
 /* What is asked, and what all policies share. */
@@ -56,7 +59,9 @@ struct question {
 	size_t nkinds;
 	struct rejection_log l;
 	struct nonstationary_log ns;
-	uint64_t rows; /* to be played */
+	uint64_t rows;          /* to be played */
+	struct plot_data *data; /* of each pair of policy and estimator; NULL: no plots */
+	struct plot_estimate *estimates;
 };
 
 int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
@@ -152,6 +157,14 @@ static int begin(
 	    &q->l, &q->ns, &q->kind[i % q->nkinds], &policy, q->given->o.seed, runs, ret, err);
 }
 
+static void note(const struct question *q, size_t i, const struct learning_result *r)
+{
+	if (q->data) {
+		q->data[i].name = q->given->policy[i / q->nkinds].ops->name;
+		q->estimates[i] = (struct plot_estimate){q->data[i].name, r->value, r->lo, r->hi};
+	}
+}
+
 static int replay_one(const struct question *q, size_t i, json_t *results, struct errinfo *err)
 {
 	const struct given_policy *p = &q->given->policy[i / q->nkinds];
@@ -161,9 +174,12 @@ static int replay_one(const struct question *q, size_t i, json_t *results, struc
 	struct learning *g = NULL;
 	int rc = begin(q, i, a->runs, &g, err);
 
-	rc = rc ? rc : replay_play(q->given, &q->l, q->rows, g, NULL, NULL, err);
+	rc = rc ? rc
+		: replay_play(q->given, &q->l, q->rows, g, q->data ? plot_data_learnt : NULL,
+		      q->data ? &q->data[i] : NULL, err);
 	if (rc == 0) {
 		learning_result(g, a->o.alpha, &r);
+		note(q, i, &r);
 		json_array_append_new(results, result_json(p, kind, g, &r));
 		if (!a->json) {
 			print_result(p, kind, &r);
@@ -227,6 +243,13 @@ static int prepare(struct question *q, struct errinfo *err)
 	for (size_t i = 0; i < q->nkinds; i++) {
 		needed = needed || !q->kind[i].rejection;
 	}
+	if (rc == 0 && a->plot) {
+		q->data = calloc(a->npolicies * q->nkinds, sizeof(*q->data));
+		q->estimates = calloc(a->npolicies * q->nkinds, sizeof(*q->estimates));
+		rc = q->data && q->estimates
+			 ? 0
+			 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
 	return rc || !needed
 		   ? rc
 		   : nonstationary_open(a->path, &o, &q->l, q->rows, &a->o.model, &q->ns, err);
@@ -245,6 +268,12 @@ static int replay(struct question *q)
 	for (size_t i = 0; rc == 0 && i < a->npolicies * q->nkinds; i++) {
 		rc = replay_one(q, i, results, &err);
 	}
+	if (rc == 0 && a->plot) {
+		rc = replay_plots(a->plot, q->estimates, a->npolicies * q->nkinds, q->data,
+		    a->npolicies * q->nkinds, &err);
+	}
+	free(q->data);
+	free(q->estimates);
 	if (rc) {
 		status = cli_fail("replay", &err);
 	} else {

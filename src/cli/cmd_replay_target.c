@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/replay_args.h"
+#include "cli/replay_plot.h"
 #include "eval/ope_file.h"
 
 struct args {
@@ -130,12 +131,44 @@ int replay_target_on(struct replay_args *a, const struct ope_options *o,
 	return rc;
 }
 
+static int plot(const struct args *a, const struct ope_result *r, const struct plot_data *data,
+    struct errinfo *err)
+{
+	struct plot_estimate e[REPLAY_ESTIMATORS_MAX];
+
+	for (size_t i = 0; i < a->nest; i++) {
+		e[i] = (struct plot_estimate){r[i].estimator.text, r[i].value, r[i].lo, r[i].hi};
+	}
+	return replay_plots(a->given->plot, e, a->nest, data, 1, err);
+}
+
+static int evaluate(
+    struct args *a, struct ope_summary *s, struct ope_result *r, struct errinfo *err)
+{
+	struct plot_data *data = NULL;
+	int rc;
+
+	if (a->given->plot) {
+		data = calloc(1, sizeof(*data));
+		if (!data) {
+			return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+		}
+		data->name = a->given->target;
+		a->o.seen = plot_data_seen;
+		a->o.seen_arg = data;
+	}
+	rc = replay_target_on(a->given, &a->o, a->est, a->nest, s, r, err);
+	rc = rc || !data ? rc : plot(a, r, data, err);
+	free(data);
+	return rc;
+}
+
 static int replay(struct args *a)
 {
 	struct ope_result r[REPLAY_ESTIMATORS_MAX];
 	struct errinfo err = {.rc = 0};
 	struct ope_summary s;
-	int rc = replay_target_on(a->given, &a->o, a->est, a->nest, &s, r, &err), status;
+	int rc = evaluate(a, &s, r, &err), status;
 
 	if (rc) {
 		return cli_fail("replay", &err);

@@ -34,16 +34,6 @@ static int evaluate_target(struct comparison *c, size_t i, const struct ope_opti
 	return rc;
 }
 
-static void see_learning(void *arg, const struct round *r, bool taken)
-{
-	struct plot_data *data = arg;
-
-	plot_sum_add(&data->logged, r->reward);
-	if (taken) {
-		plot_sum_add(&data->reward, r->reward);
-	}
-}
-
 static int learn(struct comparison *c, size_t i, const struct rejection_log *l,
     struct plot_data *data, struct compare_cell *ret, struct errinfo *err)
 {
@@ -60,7 +50,7 @@ static int learn(struct comparison *c, size_t i, const struct rejection_log *l,
 		     : nonstationary_open(a->path, &o, l, rows, &a->o.model, &ns, err);
 
 	rc = rc ? rc : learning_new(l, &ns, &c->learning, &policy, a->o.seed, a->runs, &g, err);
-	rc = rc ? rc : replay_play(a, l, rows, g, data ? see_learning : NULL, data, err);
+	rc = rc ? rc : replay_play(a, l, rows, g, data ? plot_data_learnt : NULL, data, err);
 	if (rc == 0) {
 		learning_result(g, a->o.alpha, &r);
 		*ret = (struct compare_cell){.s = r.summary, .r = r.judged};

@@ -41,6 +41,16 @@ void plot_data_seen(void *arg, const struct round *r, double w)
 	d->weights[bin]++;
 }
 
+void plot_data_learnt(void *arg, const struct round *r, bool taken)
+{
+	struct plot_data *d = arg;
+
+	plot_sum_add(&d->logged, r->reward);
+	if (taken) {
+		plot_sum_add(&d->reward, r->reward);
+	}
+}
+
 static int draw(const struct plot *p, const char *folder, const char *name, struct errinfo *err)
 {
 	char path[4096];

@@ -27,6 +27,9 @@ struct plot_data {
 /* For struct ope_options, with a struct plot_data. */
 void plot_data_seen(void *arg, const struct round *r, double w);
 
+/* For replay_play(), with a struct plot_data. */
+void plot_data_learnt(void *arg, const struct round *r, bool taken);
+
 struct plot_estimate {
 	const char *name;
 	double value, lo, hi;
