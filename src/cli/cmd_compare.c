@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compare.h"
+#include "cli/holdout_file.h"
 
 #define SHORT_MAX 256 /* of a policy in its short form */
 
@@ -203,9 +204,13 @@ static int compare(struct args *a)
 {
 	struct comparison *c = &a->c;
 	struct errinfo err = {.rc = 0};
-	int rc = compare_run(c, &err), status = CLI_DONE;
+	int rc, status = CLI_DONE;
 	bool refused = false;
 
+	for (size_t k = 0; !(a->given.holdout > 0) && k < a->given.nlogs; k++) {
+		holdout_file_warn("compare", a->given.logs[k]);
+	}
+	rc = compare_run(c, &err);
 	rc = rc || !a->out ? rc : write_out(c, a->out, &err);
 	rc = rc || !a->given.plot ? rc : plot(c, &err);
 	if (rc) {

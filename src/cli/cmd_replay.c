@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/holdout_file.h"
 #include "cli/replay_args.h"
 #include "cli/replay_plot.h"
 #include "cli/state_log.h"
@@ -318,6 +319,9 @@ int cmd_replay(int argc, char **argv)
 	struct replay_args a;
 	int status = replay_args_read(argc, argv, NULL, &a);
 
+	if (status < 0 && !(a.holdout > 0)) {
+		holdout_file_warn("replay", a.path);
+	}
 	if (status < 0) {
 		status = a.target ? replay_target(&a) : replay_policies(&a);
 	}

@@ -276,3 +276,16 @@ int holdout_file_save(struct holdout_file *f, struct errinfo *err)
 	json_decref(doc);
 	return rc;
 }
+
+void holdout_file_warn(const char *command, const char *log)
+{
+	char path[4096];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s.holdout", log) < sizeof(path) &&
+	    access(path, F_OK) == 0) {
+		fprintf(stderr,
+		    "bandit %s: %s: this reads the rounds that are kept back, too; with --holdout "
+		    "it would not\n",
+		    command, path);
+	}
+}

@@ -19,5 +19,8 @@ struct holdout *holdout_file_state(struct holdout_file *f);
 const char *holdout_file_path(const struct holdout_file *f);
 /* Written anew, as a whole or not at all. RC_IO, RC_MEMORY. */
 int holdout_file_save(struct holdout_file *f, struct errinfo *err);
+/* A log that has such a file, read as a whole: what is kept back loses its worth. Says so on
+ * standard error. */
+void holdout_file_warn(const char *command, const char *log);
 
 #endif

@@ -172,6 +172,21 @@ class Compare(unittest.TestCase):
                 if r["guarded"]["from"] == "training":
                     self.assertEqual(r["guarded"]["value"], r["value"])
 
+    def test_reading_what_is_kept_back_is_told(self):
+        log = self.write("a.csv", [0.3, 0.6], rounds=500)
+        for command in (["replay", log, "-t", "uniform"], ["replay", log, "-p", "uniform"],
+                        ["compare", log, "-t", "uniform", "-t", "always:0"]):
+            self.assertEqual(self.stderr(*command), "")
+        self.holdout(log)
+        for command in (["replay", log, "-t", "uniform"], ["replay", log, "-p", "uniform"],
+                        ["compare", log, "-t", "uniform", "-t", "always:0"]):
+            self.assertIn("kept back, too", self.stderr(*command))
+            self.assertEqual(self.stderr(*command, "--holdout", "0.4"), "")
+
+    def stderr(self, *command):
+        return subprocess.run([BANDIT, *command], stdout=subprocess.DEVNULL, text=True,
+                              stderr=subprocess.PIPE, timeout=60, check=True).stderr
+
     def kept(self, n):
         """Which of n rounds --holdout 0.4 keeps back: those whose click replay does not see."""
         path, kept = os.path.join(self.folder, "probe.csv"), []
