@@ -43,6 +43,7 @@ struct state {
 	struct store_reader *reader;
 	struct registry list;
 };
+bool state_is(const char *path); /* a directory, or called state.db */
 /* path is a state directory or its state.db. RC_NOT_FOUND, RC_IO, RC_CORRUPT, RC_VERSION ... */
 int state_open(const char *path, struct state *ret, struct errinfo *err);
 void state_close(struct state *s); /* also when zeroed */

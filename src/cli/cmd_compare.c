@@ -19,7 +19,8 @@ const char compare_usage[] =
     "mean,\n"
     "by Borda and by Kemeny; and whether it is to be believed. LOG as for bandit replay.\n"
     "\n"
-    "  -t, --target T        may be given again: uniform, always:ARM, @FILE.csv\n"
+    "  -t, --target T        may be given again: uniform, always:ARM, @FILE.csv,\n"
+    "                        snapshot:STATE:EXPERIMENT[@SEQ]\n"
     "  -p, --policy P        may be given again: JSON, @file, or name:key=value,...\n"
     "      --estimator E     one of targets (snips), and one of policies (rejection)\n"
     "      --segments N      cut each log into N, in time (1)\n"
@@ -30,7 +31,7 @@ const char compare_usage[] =
     "      --json            the JSON document instead of the text\n"
     "\n"
     "and --runs --reward-model --folds --interval --bootstrap --alpha --threads --seed --rounds\n"
-    "--format --strict as for bandit replay.\n";
+    "--format --features --strict as for bandit replay.\n";
 
 enum { OPT_SEGMENTS = REPLAY_MORE_FIRST, OPT_BUDGET, OPT_OUT };
 static const struct option options[] = {{"segments", required_argument, NULL, OPT_SEGMENTS},
@@ -73,7 +74,7 @@ static int add_target(struct comparison *c, const char *text)
 	struct errinfo err = {.rc = 0};
 	struct target *t = NULL;
 
-	if (target_parse(text, &t, &err)) {
+	if (replay_make_target(text, &t, &err)) {
 		return err.pointer[0] ? cli_fail("compare", &err)
 				      : cli_usage("compare", "--target: %s", err.text);
 	}

@@ -11,7 +11,6 @@
 #include "cli/holdout_file.h"
 #include "cli/replay_args.h"
 #include "cli/replay_plot.h"
-#include "cli/state_log.h"
 #include "eval/learning.h"
 #include "json/stats_json.h"
 
@@ -30,7 +29,8 @@ const char replay_usage[] =
     "With --target: what a target that does not learn would have earned, and how far to trust "
     "that.\n"
     "\n"
-    "  -t, --target T        uniform, always:ARM, or @FILE.csv: arm,position,probability\n"
+    "  -t, --target T        uniform, always:ARM, @FILE.csv: arm,position,probability, or\n"
+    "                        snapshot:STATE:EXPERIMENT or ..@SEQ: a policy as it was then\n"
     "      --estimator E     ips snips dm dr sndr mrdr, each or :clip=5; switch-dr:5 dros:5\n"
     "                        sg-ips:0.1 sg-dr:0.1 cressie-read; :slope chooses the number\n"
     "                        "
@@ -44,6 +44,7 @@ const char replay_usage[] =
     "\n"
     "      --reward-model M  mean:10 or ridge:1 (mean:10)\n"
     "      --folds N         of its cross-fitting, 1 for none (5)\n"
+    "      --features N      numbers that features with names (dsjson, vw) are hashed to (32)\n"
     "      --alpha A         1 less what the intervals cover (0.05)\n"
     "  -s, --seed S          the same seed prints the same bytes (1)\n"
     "  -n, --rounds N        the first N rounds alone\n"
@@ -68,12 +69,15 @@ struct question {
 int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
     struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err)
 {
-	const struct log_options o = {.open = state_log_open, .format = a->format, .part = a->part};
+	struct log_options o = replay_log_options(a);
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
 	uint64_t row = 0, taken = 0;
-	int rc = log_open(a->path, &o, l->arms, &in, err), more;
+	int rc, more;
+
+	o.refused = NULL; /* told when the log was scanned */
+	rc = log_open(a->path, &o, l->arms, &in, err);
 
 	progress_start(&bar, "rounds", rows);
 	while (rc == 0 && row < rows) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/frozen_state.h"
 #include "cli/replay_args.h"
 #include "cli/replay_plot.h"
 #include "eval/ope_file.h"
@@ -197,6 +198,22 @@ static int add_estimator(void *arg, const char *name)
 	return -1;
 }
 
+int replay_make_target(const char *text, struct target **ret, struct errinfo *err)
+{
+	struct experiment *e = NULL;
+	int rc;
+
+	if (strncmp(text, "snapshot:", 9) != 0) {
+		return target_parse(text, ret, err);
+	}
+	rc = frozen_state(text + 9, &e, err);
+	rc = rc ? rc : target_freeze(e, ret, err);
+	if (rc) {
+		experiment_free(e);
+	}
+	return rc;
+}
+
 int replay_target(struct replay_args *given)
 {
 	static const char *const usual[] = {"ips", "snips", "dm", "dr"};
@@ -207,7 +224,7 @@ int replay_target(struct replay_args *given)
 	for (size_t i = 0; status < 0 && !given->nestimators && i < 4; i++) {
 		status = add_estimator(&a, usual[i]);
 	}
-	if (status < 0 && target_parse(given->target, &a.o.target, &err)) {
+	if (status < 0 && replay_make_target(given->target, &a.o.target, &err)) {
 		status = err.pointer[0] ? cli_fail("replay", &err)
 					: cli_usage("replay", "--target: %s", err.text);
 	}

@@ -27,7 +27,7 @@ static int evaluate_target(struct comparison *c, size_t i, const struct ope_opti
     struct compare_cell *ret, struct errinfo *err)
 {
 	struct ope_options o = *how;
-	int rc = target_parse(c->candidate[i].name, &o.target, err);
+	int rc = replay_make_target(c->candidate[i].name, &o.target, err);
 
 	rc = rc ? rc : replay_target_on(c->given, &o, &c->estimator, 1, &ret->s, &ret->r, err);
 	target_free(o.target);

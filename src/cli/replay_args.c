@@ -25,6 +25,7 @@ enum {
 	OPT_ESTIMATOR,
 	OPT_MODEL,
 	OPT_RUNS,
+	OPT_FEATURES,
 	OPT_FOLDS,
 	OPT_INTERVAL,
 	OPT_BOOTSTRAP,
@@ -40,6 +41,7 @@ static const struct option options[] = {{"policy", required_argument, NULL, 'p'}
     {"strict", no_argument, NULL, OPT_STRICT}, {"json", no_argument, NULL, OPT_JSON},
     {"estimator", required_argument, NULL, OPT_ESTIMATOR},
     {"reward-model", required_argument, NULL, OPT_MODEL},
+    {"features", required_argument, NULL, OPT_FEATURES},
     {"runs", required_argument, NULL, OPT_RUNS}, {"folds", required_argument, NULL, OPT_FOLDS},
     {"interval", required_argument, NULL, OPT_INTERVAL},
     {"bootstrap", required_argument, NULL, OPT_BOOTSTRAP},
@@ -55,7 +57,8 @@ static const struct whole {
 	uint64_t least, most;
 } wholes[] = {{'s', "seed", 0, UINT64_C(1) << 53}, {'n', "rounds", 1, UINT64_C(1) << 53},
     {OPT_FOLDS, "folds", 1, MODEL_FOLDS_MAX}, {OPT_BOOTSTRAP, "bootstrap", 1, BOOTSTRAP_MAX},
-    {OPT_THREADS, "threads", 1, THREADS_MAX}, {OPT_RUNS, "runs", 1, LEARNING_RUNS_MAX}};
+    {OPT_THREADS, "threads", 1, THREADS_MAX}, {OPT_RUNS, "runs", 1, LEARNING_RUNS_MAX},
+    {OPT_FEATURES, "features", 0, DIM_MAX}};
 
 static void set_whole(struct replay_args *a, int option, uint64_t v)
 {
@@ -73,6 +76,9 @@ static void set_whole(struct replay_args *a, int option, uint64_t v)
 		a->o.resamples = (uint32_t)v;
 		a->o.interval = a->interval_given ? a->o.interval : INTERVAL_BOOTSTRAP;
 		a->of_targets = "--bootstrap";
+		break;
+	case OPT_FEATURES:
+		a->features = (size_t)v;
 		break;
 	case OPT_RUNS:
 		a->runs = (uint32_t)v;
@@ -283,6 +289,7 @@ int replay_args_read(int argc, char **argv, const struct replay_more *more, stru
 	*ret = (struct replay_args){.command = more ? more->command : "replay",
 	    .usage = more ? more->usage : replay_usage,
 	    .runs = 1,
+	    .features = 32,
 	    .o = {.model = {.strength = 10, .folds = 5},
 		.resamples = 10000,
 		.threads = 2,
@@ -335,6 +342,7 @@ struct log_options replay_log_options(struct replay_args *a)
 {
 	return (struct log_options){.open = state_log_open,
 	    .format = a->format,
+	    .features = a->features,
 	    .refused = on_refused,
 	    .arg = a,
 	    .part = a->part};

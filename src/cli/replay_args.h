@@ -31,6 +31,7 @@ struct replay_args {
 	struct ope_options o; /* without its target */
 	uint64_t rounds;      /* 0: all */
 	uint32_t runs;        /* of policies */
+	size_t features;      /* that those with names are hashed to */
 	bool json, strict, interval_given;
 	const char *of_policies, *of_targets; /* an option that only these take; NULL: none */
 	uint64_t refused;                     /* lines that were told */
@@ -67,6 +68,8 @@ int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t r
 
 /* replay --target, which cmd_replay gives on. */
 int replay_target(struct replay_args *a);
+/* A target as it is given; also a policy of a state. Errors of target_parse() and state_open(). */
+int replay_make_target(const char *text, struct target **ret, struct errinfo *err);
 /* The same for other commands: o, with its target, on that part of a->path. Shows progress. */
 int replay_target_on(struct replay_args *a, const struct ope_options *o,
     const struct estimator *est, size_t n, struct ope_summary *ret, struct ope_result *ret_results,

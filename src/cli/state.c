@@ -31,6 +31,15 @@ static int directory_of(const char *path, char **ret, struct errinfo *err)
 	return *ret ? 0 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
+bool state_is(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	return strcmp(slash ? slash + 1 : path, DB_NAME) == 0 ||
+	       (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
 static int fold_registry(void *arg, uint64_t seq, const void *body, size_t len)
 {
 	struct state *s = arg;

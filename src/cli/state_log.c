@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "core/replay.h"
@@ -140,15 +139,6 @@ static void walk_close(void *arg)
 	free(w);
 }
 
-static bool is_state(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	struct stat st;
-
-	return strcmp(slash ? slash + 1 : path, "state.db") == 0 ||
-	       (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
-}
-
 int state_log_open(const char *path, const struct log_options *o, struct log_arms *arms,
     struct log **ret, struct errinfo *err)
 {
@@ -157,7 +147,7 @@ int state_log_open(const char *path, const struct log_options *o, struct log_arm
 	int rc;
 
 	plain.open = NULL;
-	if (!is_state(path)) {
+	if (!state_is(path)) {
 		return log_open(path, &plain, arms, ret, err);
 	}
 	w = calloc(1, sizeof(*w));

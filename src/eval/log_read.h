@@ -80,6 +80,8 @@ struct log_options {
 	/* Hears of each refused line, "file:line" in err->pointer. NULL is fine. */
 	void (*refused)(void *arg, const struct errinfo *err);
 	void *arg;
+	/* Features with names (dsjson, vw) come as so many numbers; 0: they are passed over. */
+	size_t features;
 	size_t open_max; /* decisions of a JSON Lines log that wait for a reward; 0: 2^18 */
 };
 

@@ -70,6 +70,10 @@ static int next_round(struct run *u, bool first, struct round *ret, struct errin
 			return changed(err);
 		}
 		u->s.rounds += rc && first;
+		if (rc == 1 && ret->has_reward && !first) {
+			rc = target_see(u->o->target, ret, err);
+			return rc ? rc : 1;
+		}
 		if (rc == 0 || ret->has_reward) {
 			return rc;
 		}
@@ -91,7 +95,7 @@ static int scan(struct run *u, struct errinfo *err)
 		u->s.logging_mean += r.reward * r.weight;
 		weight += r.weight;
 		u->dim = r.dim > u->dim ? r.dim : u->dim;
-		u->listed = u->listed || r.neligible;
+		u->listed = u->listed || r.neligible || target_varies(u->o->target);
 		u->s.used++;
 	}
 	if (rc == 0 && u->s.used == 0) {
@@ -251,7 +255,7 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 		u->o->seen(u->o->seen_arg, r, in[0].w);
 	}
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
-	if (r->neligible) {
+	if (r->neligible || target_varies(u->o->target)) {
 		u->s.unsupported += r->weight * unsupported(u, r);
 	} else {
 		u->everywhere[r->position] += r->weight;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VW's dsjson: one JSON object a line. Contextual-bandit events give rounds; those with slots (ccb,
- * slates) and continuous actions are checked and counted. Arms are called 1..K, the places of an
- * event's actions. */
+ * slates) and continuous actions are checked and counted. Features are those of the context without
+ * the actions'. Arms are called 1..K, the places of an event's actions. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "eval/features.h"
 #include "eval/log_impl.h"
 #include "eval/log_places.h"
 
+#define DEPTH_MAX 16 /* of objects in objects */
+
 struct dsjson {
 	struct places places;
+	struct features features;
 };
 
 /* 1, or LOG_AGAIN: it is no number. *ret is as it was where there is none. */
@@ -126,6 +130,72 @@ static int weight_of(struct log *l, const json_t *o, double *ret)
 	return 1;
 }
 
+static void add_text(struct features *f, const char *space, const char *text)
+{
+	for (size_t n; *text; text += n + (text[n] == ' ')) {
+		n = strcspn(text, " ");
+		if (n) {
+			features_add(f, space, strlen(space), text, n, 1);
+		}
+	}
+}
+
+/* "weather":"Snowy" is the feature weather=Snowy. */
+static void add_choice(struct features *f, const char *space, const char *key, const char *text)
+{
+	char name[256];
+	int n = snprintf(name, sizeof(name), "%s=%s", key, text);
+
+	features_add(
+	    f, space, strlen(space), name, n < (int)sizeof(name) ? (size_t)n : sizeof(name) - 1, 1);
+}
+
+static void add_value(
+    struct features *f, const char *space, const char *key, const json_t *v, int depth);
+
+static void add_object(struct features *f, const char *space, const json_t *o, int depth)
+{
+	const json_t *v;
+	const char *key;
+
+	json_object_foreach ((json_t *)o, key, v) {
+		if (strcmp(key, "_text") == 0 && json_is_string(v)) {
+			add_text(f, space, json_string_value(v));
+		} else if (key[0] != '_') {
+			add_value(f, space, key, v, depth + 1);
+		}
+	}
+}
+
+/* An object, and each of a list, is a namespace of its own; a number in a list is called by its
+ * place. */
+static void add_value(
+    struct features *f, const char *space, const char *key, const json_t *v, int depth)
+{
+	char place[24];
+	const json_t *one;
+	size_t i;
+
+	if (depth > DEPTH_MAX) {
+		return;
+	}
+	if (json_is_object(v)) {
+		add_object(f, key, v, depth);
+	} else if (json_is_array(v)) {
+		json_array_foreach (v, i, one) {
+			snprintf(place, sizeof(place), "%zu", i);
+			add_value(f, json_is_object(one) ? space : key,
+			    json_is_object(one) ? key : place, one, depth + 1);
+		}
+	} else if (json_is_string(v)) {
+		add_choice(f, space, key, json_string_value(v));
+	} else if (json_is_number(v)) {
+		features_add(f, space, strlen(space), key, strlen(key), json_number_value(v));
+	} else if (json_is_true(v)) {
+		features_add(f, space, strlen(space), key, strlen(key), 1);
+	}
+}
+
 static int label(
     struct log *l, struct dsjson *d, const json_t *o, struct round *ret, struct errinfo *err)
 {
@@ -163,6 +233,11 @@ static int label(
 	ret->eligible = d->places.arm;
 	ret->neligible = n;
 	ret->at_us = time_of(o);
+	features_clear(&d->features);
+	if (d->features.dim) {
+		add_object(&d->features, "", json_object_get(o, "c"), 0);
+	}
+	features_give(&d->features, ret);
 	return 1;
 }
 
@@ -230,15 +305,21 @@ static void dsjson_close(void *state)
 
 	if (d) {
 		places_release(&d->places);
+		features_release(&d->features);
 		free(d);
 	}
 }
 
 static int dsjson_open(struct log *l, void **ret, struct errinfo *err)
 {
-	(void)l;
-	*ret = calloc(1, sizeof(struct dsjson));
-	return *ret ? 0 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	struct dsjson *d = calloc(1, sizeof(*d));
+
+	if (!d || features_init(&d->features, l->o.features)) {
+		free(d);
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	*ret = d;
+	return 0;
 }
 
 /* Some line of the first ones is an object; what is ours begins with its version. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VW's text: a line an event (cb), or lines up to an empty one (cb_adf, ccb, slates). cb and cb_adf
- * give rounds; the others are checked and counted. Features are passed over. Arms are called by
- * their numbers in cb, and 1..K, the places of an event's actions, in cb_adf. */
+ * give rounds; the others are checked and counted. Features are those of the line in cb, of the
+ * shared line in cb_adf. Arms are called by their numbers in cb, and 1..K, the places of an event's
+ * actions, in cb_adf. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/features.h"
 #include "eval/log_impl.h"
 #include "eval/log_places.h"
 
@@ -19,7 +21,8 @@ struct token {
 
 struct vw {
 	struct places places;
-	bool lines; /* an event has several */
+	struct features features; /* of the event whose lines come */
+	bool lines;               /* an event has several */
 };
 
 /* An event while its lines come. */
@@ -201,7 +204,46 @@ static void bandit_line(struct log *l, struct event *e, const struct token *t, s
 	}
 }
 
-static void event_line(struct log *l, const struct vw *r, struct event *e, const char *p, size_t n)
+/* "a:2 b", after the bar: of the namespace "" or of the word that stands right at the bar. */
+static void namespace_features(
+    struct log *l, struct vw *r, struct event *e, const char *p, const char *end)
+{
+	const char *space = p, *to, *colon;
+	double weight = 1, v;
+	size_t nspace = 0;
+
+	for (bool first = true; p < end; first = false, p = to + (to < end)) {
+		to = p;
+		while (to < end && *to != ' ' && *to != '\t') {
+			to++;
+		}
+		colon = memchr(p, ':', (size_t)(to - p));
+		v = 1;
+		if (colon && !log_number(colon + 1, (size_t)(to - colon - 1), &v)) {
+			bad(l, e, LOG_VALUE, "a feature's value is not a finite number");
+			return;
+		}
+		if (first && to > p) {
+			nspace = (size_t)((colon ? colon : to) - p);
+			weight = v;
+		} else if (to > p) {
+			features_add(&r->features, space, nspace, p,
+			    (size_t)((colon ? colon : to) - p), weight * v);
+		}
+	}
+}
+
+static void line_features(struct log *l, struct vw *r, struct event *e, const char *p, size_t n)
+{
+	const char *end = p + n, *bar = memchr(p, '|', n), *next;
+
+	for (; bar && r->features.dim; bar = next) {
+		next = memchr(bar + 1, '|', (size_t)(end - bar - 1));
+		namespace_features(l, r, e, bar + 1, next ? next : end);
+	}
+}
+
+static void event_line(struct log *l, struct vw *r, struct event *e, const char *p, size_t n)
 {
 	struct token t[TOKENS_MAX];
 	size_t k = words(p, n, t);
@@ -212,6 +254,7 @@ static void event_line(struct log *l, const struct vw *r, struct event *e, const
 	}
 	if (e->nlines++ == 0) {
 		e->line = line_in_number(l->in);
+		features_clear(&r->features);
 		e->shape = k && is_word(&t[0], "ccb")      ? SHAPE_CCB
 			   : k && is_word(&t[0], "slates") ? SHAPE_SLATES
 			   : k && is_word(&t[0], "ca")     ? SHAPE_CA
@@ -226,6 +269,9 @@ static void event_line(struct log *l, const struct vw *r, struct event *e, const
 		bad(l, e, LOG_SYNTAX, "no bar and no label");
 	} else {
 		bandit_line(l, e, t, k);
+		if (e->shape == SHAPE_CB || (k && is_word(&t[0], "shared"))) {
+			line_features(l, r, e, p, n);
+		}
 	}
 }
 
@@ -256,6 +302,7 @@ static int whole_event(
 	ret->propensity = e->propensity;
 	ret->reward = 0 - e->cost;
 	ret->has_reward = true;
+	features_give(&r->features, ret);
 	if (e->shape == SHAPE_ADF) {
 		ret->eligible = r->places.arm;
 		ret->neligible = n;
@@ -295,6 +342,7 @@ static void vw_close(void *state)
 
 	if (r) {
 		places_release(&r->places);
+		features_release(&r->features);
 		free(r);
 	}
 }
@@ -339,6 +387,9 @@ static int vw_open(struct log *l, void **ret, struct errinfo *err)
 	int rc = r ? line_in_peek(l->in, &bytes, &n, err)
 		   : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 
+	if (rc == 0 && features_init(&r->features, l->o.features)) {
+		rc = err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
 	if (rc) {
 		free(r);
 		return rc;

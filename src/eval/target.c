@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "core/spec.h"
+#include "eval/frozen.h"
 
 #define LINE_CAP 65536
 #define FIELDS_MAX 1024
 #define SUM_SLACK 0.01 /* printed probabilities are rounded */
 
-enum kind { UNIFORM, ALWAYS, TABLE };
+enum kind { UNIFORM, ALWAYS, TABLE, FROZEN };
 
 struct entry {
 	char arm[ID_MAX + 1];
@@ -31,6 +32,7 @@ struct target {
 	uint32_t always;
 	double *p;       /* TABLE: position * narms + arm */
 	double *missing; /* by position */
+	struct frozen *frozen;
 };
 
 static int no_memory(struct errinfo *err)
@@ -183,7 +185,9 @@ int target_parse(const char *text, struct target **ret, struct errinfo *err)
 		rc = read_table(t, text + 1, err);
 	} else if (strcmp(text, "uniform") != 0) {
 		rc = err_set(err, RC_INVALID, "target", "",
-		    "a target is uniform, always:ARM or @FILE.csv, not %.60s", text);
+		    "a target is uniform, always:ARM, @FILE.csv or snapshot:STATE:EXPERIMENT, not "
+		    "%.60s",
+		    text);
 	}
 	if (rc) {
 		target_free(t);
@@ -193,12 +197,41 @@ int target_parse(const char *text, struct target **ret, struct errinfo *err)
 	return 0;
 }
 
+int target_freeze(struct experiment *e, struct target **ret, struct errinfo *err)
+{
+	struct target *t = calloc(1, sizeof(*t));
+	int rc;
+
+	if (!t) {
+		return no_memory(err);
+	}
+	t->kind = FROZEN;
+	rc = frozen_new(e, &t->frozen, err);
+	if (rc) {
+		target_free(t);
+		return rc;
+	}
+	*ret = t;
+	return 0;
+}
+
+bool target_varies(const struct target *t)
+{
+	return t->kind == FROZEN;
+}
+
+int target_see(struct target *t, const struct round *r, struct errinfo *err)
+{
+	return t->kind == FROZEN ? frozen_ask(t->frozen, r, err) : 0;
+}
+
 void target_free(struct target *t)
 {
 	if (t) {
 		free(t->entries);
 		free(t->p);
 		free(t->missing);
+		frozen_free(t->frozen);
 		free(t);
 	}
 }
@@ -256,7 +289,9 @@ int target_bind(struct target *t, const struct target_names *names, struct errin
 					    : err_set(err, RC_NOT_FOUND, "target", "",
 						  "the log has no arm %s", t->arm);
 	}
-	return t->kind == TABLE ? bind_table(t, names, err) : 0;
+	return t->kind == TABLE    ? bind_table(t, names, err)
+	       : t->kind == FROZEN ? frozen_bind(t->frozen, names->arms, names->narms, err)
+				   : 0;
 }
 
 double target_prob(const struct target *t, const struct round *r, uint32_t arm)
@@ -274,6 +309,8 @@ double target_prob(const struct target *t, const struct round *r, uint32_t arm)
 		return 1 / (double)(r->neligible ? r->neligible : t->narms);
 	case ALWAYS:
 		return arm == t->always;
+	case FROZEN:
+		return frozen_prob(t->frozen, arm);
 	default:
 		return t->p[r->position * t->narms + arm];
 	}
@@ -281,5 +318,5 @@ double target_prob(const struct target *t, const struct round *r, uint32_t arm)
 
 double target_missing(const struct target *t, uint32_t position)
 {
-	return t->missing[position];
+	return t->kind == FROZEN ? frozen_missing(t->frozen) : t->missing[position];
 }

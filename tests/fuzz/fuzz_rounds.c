@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const formats[] = {"auto", "jsonl", "dsjson", "vw", "obd"};
 	uint64_t heard = 0;
-	struct log_options o = {.refused = on_refused, .arg = &heard, .open_max = 4};
+	struct log_options o = {.refused = on_refused, .arg = &heard, .open_max = 4, .features = 4};
 	struct log_arms *arms = NULL;
 	struct errinfo err = {.rc = 0};
 	struct log *l = NULL;

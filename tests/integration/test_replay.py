@@ -316,6 +316,106 @@ class Replay(unittest.TestCase):
         self.assertEqual((r["mean_weight"], r["max_weight"], r["ess"]), (1, 1, 800))
         self.assertEqual((r["unsupported"], r["verdict"]), (0, "weak"))
 
+    def test_a_frozen_policy_is_the_one_that_was_served(self):
+        write_log(self.log)
+        d = self.daemon()
+        self.play(d, self.log, "thompson")
+        answer = self.ask(d, "POST", "/v1/experiments/thompson/decisions?include=pmf",
+                          {"id": "asked"})
+        d.end(signal.SIGTERM)
+        table = os.path.join(self.folder, "table.csv")
+        with open(table, "w", encoding="utf-8") as f:
+            f.write("arm,position,probability\n")
+            f.writelines(f"{arm},{k},{p!r}\n" for arm, p in answer["pmf"].items()
+                         for k in (1, 2, 3))
+        dump = os.path.join(self.folder, "dump.jsonl")
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(bandit("export", self.state))
+
+        def results(target):
+            found = json.loads(bandit("replay", self.log, "-t", target, "--json"))["results"]
+            return [{k: v for k, v in r.items() if k != "policy"} for r in found]
+
+        want, seq = results("@" + table), answer["seq"] - 1
+        self.assertGreater(len(set(answer["pmf"].values())), 1)
+        for where in (self.state, dump):
+            got = results(f"snapshot:{where}:thompson@{seq}")
+            for g, w in zip(got, want):
+                self.assertEqual((g["estimator"], g["verdict"]), (w["estimator"], w["verdict"]))
+                for key in ("value", "se", "ess", "mean_weight", "unsupported"):
+                    self.assertAlmostEqual(g[key], w[key], 9, (key, where))
+        self.assertEqual(results(f"snapshot:{dump}:thompson@{seq}"), got)
+        self.assertNotEqual(results(f"snapshot:{dump}:thompson@{seq // 2}"), got)
+
+    def test_a_frozen_policy_must_fit_the_log(self):
+        log = os.path.join(self.folder, "made.csv")
+        write_log(log)
+        dump = os.path.join(self.folder, "dump.jsonl")
+        bandit("convert", log, dump, "--to", "jsonl")
+        with open(dump, encoding="utf-8") as f:
+            name = json.loads(f.readline())["experiment"]
+        uniform = json.loads(bandit("replay", log, "-t", "uniform", "--json"))["results"]
+        frozen = json.loads(bandit("replay", log, "-t", f"snapshot:{dump}:{name}", "--json"))
+        self.assertEqual([r["value"] for r in frozen["results"]], [r["value"] for r in uniform])
+        with open(log, "a", encoding="utf-8") as f:
+            f.write('9,2019-11-24 00:00:01+00:00,"a",strange,1,1,0.25\n')
+        for target, word in ((f"snapshot:{dump}:{name}", "strange"),
+                             (f"snapshot:{dump}:nothing", "no experiment nothing"),
+                             (f"snapshot:{dump}:{name}@999999", "ends at event"),
+                             ("snapshot:/nowhere:e", "STATE:EXPERIMENT")):
+            told = subprocess.run([BANDIT, "replay", log, "-t", target], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual(told.returncode, 1)
+            self.assertIn(word, told.stderr)
+
+    def test_a_frozen_policy_reads_the_context(self):
+        d = self.daemon()
+        make = {"policy": {"name": "tsallis_bins", "params": {"bins": 2}}, "arms": ["a", "b"],
+                "context": ["x"], "seed": 1}
+        self.ask(d, "PUT", "/v1/experiments/e", make)
+        for i in range(300):
+            x = i % 2
+            got = self.ask(d, "POST", "/v1/experiments/e/decisions", {"context": [x]})
+            self.ask(d, "POST", "/v1/experiments/e/rewards",
+                     {"decision": got["id"], "reward": int((got["arm"] == "b") == bool(x))})
+        d.end(signal.SIGTERM)
+        found = json.loads(bandit("replay", self.state, "-t", f"snapshot:{self.state}:e",
+                                  "--estimator", "snips,dr", "--reward-model", "ridge:1", "--json"))
+        # What it learnt at the end earns more than it did on the way.
+        for r in found["results"]:
+            self.assertGreater(r["value"], found["logging"]["mean"])
+        played = json.loads(bandit("replay", self.state, "-p", "tsallis_bins:bins=2", "--json",
+                                   "--estimator", "rejection,dr-ns"))["results"]
+        self.assertGreater(played[1]["value"], 0.4)
+        told = subprocess.run([BANDIT, "replay", self.state, "-t", "uniform", "--json"],
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(told.stdout)["log"]["used"], 300)
+
+    @staticmethod
+    def ask(d, method, path, body):
+        request = urllib.request.Request(d.url + path, json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request) as reply:
+            return json.load(reply)
+
+    def test_features_tell_a_model_what_arms_do_not(self):
+        draw = random.Random(3)
+        with open(self.log, "w", encoding="utf-8") as f:
+            for _ in range(4000):
+                arm, hour = draw.randrange(2), draw.choice(("day", "night"))
+                pays = (arm == 0) == (hour == "day")
+                f.write(f"{arm + 1}:{-int(pays)}:0.5 |t hour={hour}\n")
+
+        def se(*more):
+            found = json.loads(bandit("replay", self.log, "-t", "always:1", "--estimator", "dr",
+                                      "--json", *more))["results"][0]
+            self.assertAlmostEqual(found["value"], 0.5, delta=0.05)
+            return found["se"]
+
+        self.assertLess(se("--reward-model", "ridge:1"), 0.8 * se())
+        self.assertGreater(se("--reward-model", "ridge:1", "--features", "0"),
+                           se("--reward-model", "ridge:1"))
+
     def test_policies_that_a_log_cannot_answer_are_refused_by_name(self):
         write_log(self.log)
         for policy, word in (("tallying", "remember"), ("recovering", "remember"),
