@@ -19,6 +19,7 @@ struct command {
 /* clang-format off */
 static const struct command commands[] = {
 	{"backup", "copy a state while the daemon runs", backup_usage, cmd_backup},
+	{"compare", "policies side by side on recorded logs, and their ranking", compare_usage, cmd_compare},
 	{"convert", "a log of one format as one of another", convert_usage, cmd_convert},
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
 	{"import", "make a state of an exported log", import_usage, cmd_import},

@@ -3,11 +3,14 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/holdout_file.h"
 #include "cli/replay_args.h"
+#include "cli/replay_plot.h"
 #include "eval/learning.h"
 #include "json/stats_json.h"
 
@@ -45,8 +48,10 @@ const char replay_usage[] =
     "      --alpha A         1 less what the intervals cover (0.05)\n"
     "  -s, --seed S          the same seed prints the same bytes (1)\n"
     "  -n, --rounds N        the first N rounds alone\n"
+    "      --holdout F       leave this share of the rounds to bandit compare\n"
     "      --format F        auto, jsonl, dsjson, vw or obd (auto)\n"
     "      --strict          exit status 1 when lines were refused\n"
+    "      --plot DIR        estimates.svg, reward.svg, and of a target weights.svg\n"
     "      --json            one JSON document\n";
 
 /* What is asked, and what all policies share. */
@@ -56,30 +61,37 @@ struct question {
 	size_t nkinds;
 	struct rejection_log l;
 	struct nonstationary_log ns;
-	uint64_t rows; /* to be played */
+	uint64_t rows;          /* to be played */
+	struct plot_data *data; /* of each pair of policy and estimator; NULL: no plots */
+	struct plot_estimate *estimates;
 };
 
-static int play_all(const struct question *q, struct learning *g, struct errinfo *err)
+int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
+    struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err)
 {
-	struct log_options o = replay_log_options(q->given);
+	struct log_options o = replay_log_options(a);
 	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
-	uint64_t row = 0;
+	uint64_t row = 0, taken = 0;
 	int rc, more;
 
 	o.refused = NULL; /* told when the log was scanned */
-	rc = log_open(q->given->path, &o, q->l.arms, &in, err);
+	rc = log_open(a->path, &o, l->arms, &in, err);
 
-	progress_start(&bar, "rounds", q->rows);
-	while (rc == 0 && row < q->rows) {
+	progress_start(&bar, "rounds", rows);
+	while (rc == 0 && row < rows) {
 		more = log_next(in, &round, err);
 		if (more != 1) {
-			rc = err_set(err, more ? more : RC_IO, "changed", q->given->path,
+			rc = err_set(err, more ? more : RC_IO, "changed", a->path,
 			    "the file changed while it was read");
 		} else if (round.has_reward) {
 			rc = learning_play(g, ++row, &round, err);
 			progress_add(&bar, 1);
+			if (rc == 0 && seen) {
+				seen(arg, &round, learning_taken(g) > taken);
+				taken = learning_taken(g);
+			}
 		}
 	}
 	progress_clear(&bar);
@@ -150,6 +162,14 @@ static int begin(
 	    &q->l, &q->ns, &q->kind[i % q->nkinds], &policy, q->given->o.seed, runs, ret, err);
 }
 
+static void note(const struct question *q, size_t i, const struct learning_result *r)
+{
+	if (q->data) {
+		q->data[i].name = q->given->policy[i / q->nkinds].ops->name;
+		q->estimates[i] = (struct plot_estimate){q->data[i].name, r->value, r->lo, r->hi};
+	}
+}
+
 static int replay_one(const struct question *q, size_t i, json_t *results, struct errinfo *err)
 {
 	const struct given_policy *p = &q->given->policy[i / q->nkinds];
@@ -159,9 +179,12 @@ static int replay_one(const struct question *q, size_t i, json_t *results, struc
 	struct learning *g = NULL;
 	int rc = begin(q, i, a->runs, &g, err);
 
-	rc = rc ? rc : play_all(q, g, err);
+	rc = rc ? rc
+		: replay_play(q->given, &q->l, q->rows, g, q->data ? plot_data_learnt : NULL,
+		      q->data ? &q->data[i] : NULL, err);
 	if (rc == 0) {
 		learning_result(g, a->o.alpha, &r);
+		note(q, i, &r);
 		json_array_append_new(results, result_json(p, kind, g, &r));
 		if (!a->json) {
 			print_result(p, kind, &r);
@@ -225,6 +248,13 @@ static int prepare(struct question *q, struct errinfo *err)
 	for (size_t i = 0; i < q->nkinds; i++) {
 		needed = needed || !q->kind[i].rejection;
 	}
+	if (rc == 0 && a->plot) {
+		q->data = calloc(a->npolicies * q->nkinds, sizeof(*q->data));
+		q->estimates = calloc(a->npolicies * q->nkinds, sizeof(*q->estimates));
+		rc = q->data && q->estimates
+			 ? 0
+			 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
 	return rc || !needed
 		   ? rc
 		   : nonstationary_open(a->path, &o, &q->l, q->rows, &a->o.model, &q->ns, err);
@@ -243,6 +273,12 @@ static int replay(struct question *q)
 	for (size_t i = 0; rc == 0 && i < a->npolicies * q->nkinds; i++) {
 		rc = replay_one(q, i, results, &err);
 	}
+	if (rc == 0 && a->plot) {
+		rc = replay_plots(a->plot, q->estimates, a->npolicies * q->nkinds, q->data,
+		    a->npolicies * q->nkinds, &err);
+	}
+	free(q->data);
+	free(q->estimates);
 	if (rc) {
 		status = cli_fail("replay", &err);
 	} else {
@@ -285,8 +321,11 @@ static int replay_policies(struct replay_args *a)
 int cmd_replay(int argc, char **argv)
 {
 	struct replay_args a;
-	int status = replay_args_read(argc, argv, &a);
+	int status = replay_args_read(argc, argv, NULL, &a);
 
+	if (status < 0 && !(a.holdout > 0)) {
+		holdout_file_warn("replay", a.path);
+	}
 	if (status < 0) {
 		status = a.target ? replay_target(&a) : replay_policies(&a);
 	}

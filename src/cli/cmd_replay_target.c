@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/frozen_state.h"
 #include "cli/replay_args.h"
+#include "cli/replay_plot.h"
 #include "eval/ope_file.h"
 
 struct args {
@@ -24,15 +25,14 @@ static json_t *number(double v)
 	return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *result_json(
-    const struct args *a, const struct ope_result *r, const struct ope_summary *s)
+json_t *replay_target_json(const char *policy, const char *interval, const struct ope_summary *s,
+    const struct ope_result *r)
 {
-	json_t *j =
-	    json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", a->given->target,
-		"estimator", r->estimator.text, "value", number(r->value), "se", number(r->se),
-		"lo", number(r->lo), "hi", number(r->hi), "interval", interval_names[a->o.interval],
-		"ess", s->ess, "max_weight", s->max_weight, "mean_weight", s->mean_weight,
-		"unsupported", s->unsupported, "verdict", ope_verdicts[r->verdict], "why", r->why);
+	json_t *j = json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", policy,
+	    "estimator", r->estimator.text, "value", number(r->value), "se", number(r->se), "lo",
+	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", s->ess, "max_weight",
+	    s->max_weight, "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
+	    ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
 		json_object_set_new(j, "threshold", json_real(r->estimator.param));
@@ -46,7 +46,8 @@ static json_t *document(
 	json_t *results = json_array();
 
 	for (size_t i = 0; i < a->nest; i++) {
-		json_array_append_new(results, result_json(a, &r[i], s));
+		json_array_append_new(results,
+		    replay_target_json(a->given->target, interval_names[a->o.interval], s, &r[i]));
 	}
 	return json_pack("{s{sI sI s{sI sI} sf} s{sf} so}", "log", "rounds", (json_int_t)s->rounds,
 	    "used", (json_int_t)s->used, "skipped", "refused", (json_int_t)s->refused, "no_reward",
@@ -107,17 +108,59 @@ static void shown_names(void *arg, struct target_names *ret)
 	s->log.names(s->log.arg, ret);
 }
 
-static int run(struct args *a, struct ope_file *in, struct ope_summary *s, struct ope_result *r,
+int replay_target_on(struct replay_args *a, const struct ope_options *o,
+    const struct estimator *est, size_t n, struct ope_summary *ret, struct ope_result *ret_results,
     struct errinfo *err)
 {
-	struct shown shown = {.most = a->given->rounds};
+	struct shown shown = {.most = a->rounds};
 	const struct ope_log log = {&shown, shown_rewind, shown_next, shown_names, NULL, NULL};
-	int rc;
+	const struct log_options how = replay_log_options(a);
+	struct ope_file *in = NULL;
+	int rc = ope_file_open(a->path, &how, &in, err);
 
+	if (rc) {
+		return rc;
+	}
 	ope_file_log(in, &shown.log);
 	progress_start(&shown.bar, "rounds", 0);
-	rc = ope_run(&log, &a->o, a->est, a->nest, s, r, err);
+	rc = ope_run(&log, o, est, n, ret, ret_results, err);
 	progress_clear(&shown.bar);
+	if (rc == 0) {
+		ret->refused = log_refused(ope_file_counts(in));
+	}
+	ope_file_close(in);
+	return rc;
+}
+
+static int plot(const struct args *a, const struct ope_result *r, const struct plot_data *data,
+    struct errinfo *err)
+{
+	struct plot_estimate e[REPLAY_ESTIMATORS_MAX];
+
+	for (size_t i = 0; i < a->nest; i++) {
+		e[i] = (struct plot_estimate){r[i].estimator.text, r[i].value, r[i].lo, r[i].hi};
+	}
+	return replay_plots(a->given->plot, e, a->nest, data, 1, err);
+}
+
+static int evaluate(
+    struct args *a, struct ope_summary *s, struct ope_result *r, struct errinfo *err)
+{
+	struct plot_data *data = NULL;
+	int rc;
+
+	if (a->given->plot) {
+		data = calloc(1, sizeof(*data));
+		if (!data) {
+			return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+		}
+		data->name = a->given->target;
+		a->o.seen = plot_data_seen;
+		a->o.seen_arg = data;
+	}
+	rc = replay_target_on(a->given, &a->o, a->est, a->nest, s, r, err);
+	rc = rc || !data ? rc : plot(a, r, data, err);
+	free(data);
 	return rc;
 }
 
@@ -126,15 +169,8 @@ static int replay(struct args *a)
 	struct ope_result r[REPLAY_ESTIMATORS_MAX];
 	struct errinfo err = {.rc = 0};
 	struct ope_summary s;
-	struct ope_file *in = NULL;
-	const struct log_options o = replay_log_options(a->given);
-	int rc = ope_file_open(a->given->path, &o, &in, &err), status;
+	int rc = evaluate(a, &s, r, &err), status;
 
-	rc = rc ? rc : run(a, in, &s, r, &err);
-	if (rc == 0) {
-		s.refused = log_refused(ope_file_counts(in));
-	}
-	ope_file_close(in);
 	if (rc) {
 		return cli_fail("replay", &err);
 	}
@@ -162,7 +198,7 @@ static int add_estimator(void *arg, const char *name)
 	return -1;
 }
 
-static int make_target(const char *text, struct target **ret, struct errinfo *err)
+int replay_make_target(const char *text, struct target **ret, struct errinfo *err)
 {
 	struct experiment *e = NULL;
 	int rc;
@@ -188,7 +224,7 @@ int replay_target(struct replay_args *given)
 	for (size_t i = 0; status < 0 && !given->nestimators && i < 4; i++) {
 		status = add_estimator(&a, usual[i]);
 	}
-	if (status < 0 && make_target(given->target, &a.o.target, &err)) {
+	if (status < 0 && replay_make_target(given->target, &a.o.target, &err)) {
 		status = err.pointer[0] ? cli_fail("replay", &err)
 					: cli_usage("replay", "--target: %s", err.text);
 	}

@@ -301,27 +301,6 @@ static int print_json(const struct args *a, const struct sim_result *r)
 }
 
 /* The policy as it may be typed: name:key=value,... */
-static void policy_text(const struct given_policy *p, char *ret, size_t size)
-{
-	size_t len = (size_t)snprintf(ret, size, "%s", p->ops->name);
-
-	for (size_t i = 0; i < p->nparams && len < size; i++) {
-		const struct spec_param *s = &p->params[i];
-		char sep = i ? ',' : ':';
-
-		if (s->text) {
-			len += (size_t)snprintf(
-			    ret + len, size - len, "%c%s=%s", sep, s->name, s->text);
-		} else if (s->list.n) {
-			len += (size_t)snprintf(
-			    ret + len, size - len, "%c%s=[%zu numbers]", sep, s->name, s->list.n);
-		} else {
-			len += (size_t)snprintf(
-			    ret + len, size - len, "%c%s=%.9g", sep, s->name, s->number);
-		}
-	}
-}
-
 static uint32_t favourite(const struct sim_result *r)
 {
 	uint32_t best = 0;
@@ -353,7 +332,7 @@ static void print_table(const struct args *a, const struct sim_result *r)
 	for (size_t i = 0; i < a->npolicies; i++) {
 		uint32_t arm = favourite(&r[i]);
 
-		policy_text(&a->policy[i], name, sizeof(name));
+		given_policy_text(&a->policy[i], name, sizeof(name));
 		printf("%-40s %12.2f %10.2f %10.5f", name, r[i].regret.mean, r[i].regret.se,
 		    r[i].reward.mean);
 		if (r[i].narms) {
@@ -385,10 +364,11 @@ static int plot(const struct args *a, const struct sim_result *r, struct arena *
 		if (!point || !label) {
 			return RC_MEMORY;
 		}
-		policy_text(&a->policy[i], label, 128);
+		given_policy_text(&a->policy[i], label, 128);
 		for (uint32_t k = 0; k < r[i].ncurve; k++) {
-			point[k] = (struct plot_point){
-			    (double)r[i].at[k], r[i].curve[k].mean, r[i].curve[k].se};
+			point[k] = (struct plot_point){.x = (double)r[i].at[k],
+			    .y = r[i].curve[k].mean,
+			    .error = r[i].curve[k].se};
 		}
 		series[i] = (struct plot_series){.label = label, .point = point, .n = r[i].ncurve};
 	}

@@ -9,6 +9,7 @@ typedef int command_fn(int argc, char **argv);
 
 /* clang-format off */
 extern const char backup_usage[]; command_fn cmd_backup;
+extern const char compare_usage[]; command_fn cmd_compare;
 extern const char convert_usage[]; command_fn cmd_convert;
 extern const char export_usage[]; command_fn cmd_export;
 extern const char import_usage[]; command_fn cmd_import;

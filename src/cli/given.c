@@ -191,3 +191,24 @@ int given_policy(const char *arg, struct arena *mem, struct given_policy *ret, s
 	*ret = p;
 	return 0;
 }
+
+void given_policy_text(const struct given_policy *p, char *ret, size_t size)
+{
+	size_t len = (size_t)snprintf(ret, size, "%s", p->ops->name);
+
+	for (size_t i = 0; i < p->nparams && len < size; i++) {
+		const struct spec_param *s = &p->params[i];
+		char sep = i ? ',' : ':';
+
+		if (s->text) {
+			len += (size_t)snprintf(
+			    ret + len, size - len, "%c%s=%s", sep, s->name, s->text);
+		} else if (s->list.n) {
+			len += (size_t)snprintf(
+			    ret + len, size - len, "%c%s=[%zu numbers]", sep, s->name, s->list.n);
+		} else {
+			len += (size_t)snprintf(
+			    ret + len, size - len, "%c%s=%.9g", sep, s->name, s->number);
+		}
+	}
+}

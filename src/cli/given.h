@@ -26,5 +26,7 @@ struct given_policy {
 };
 
 int given_policy(const char *arg, struct arena *mem, struct given_policy *ret, struct errinfo *err);
+/* Its short form, for people; what does not fit is cut. */
+void given_policy_text(const struct given_policy *p, char *ret, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/replay_args.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define THREADS_MAX 64
 #define REFUSED_SHOWN 10
 #define ESTIMATOR_NAME_MAX 64
+#define OPTIONS_MAX 48
 
 enum {
 	OPT_FORMAT = 256,
@@ -28,7 +30,9 @@ enum {
 	OPT_INTERVAL,
 	OPT_BOOTSTRAP,
 	OPT_ALPHA,
-	OPT_THREADS
+	OPT_THREADS,
+	OPT_HOLDOUT,
+	OPT_PLOT
 };
 
 static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
@@ -42,8 +46,9 @@ static const struct option options[] = {{"policy", required_argument, NULL, 'p'}
     {"interval", required_argument, NULL, OPT_INTERVAL},
     {"bootstrap", required_argument, NULL, OPT_BOOTSTRAP},
     {"alpha", required_argument, NULL, OPT_ALPHA},
-    {"threads", required_argument, NULL, OPT_THREADS}, {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0}};
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"holdout", required_argument, NULL, OPT_HOLDOUT}, {"plot", required_argument, NULL, OPT_PLOT},
+    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 
 /* Whole numbers: what they may be, and where they go. */
 static const struct whole {
@@ -94,7 +99,7 @@ static int read_whole(int option, const char *text, struct replay_args *a)
 		w++;
 	}
 	if (cli_whole(text, w->most, &v) || v < w->least) {
-		return cli_usage("replay",
+		return cli_usage(a->command,
 		    "--%s must be a whole number from %" PRIu64 " to %" PRIu64, w->name, w->least,
 		    w->most);
 	}
@@ -112,7 +117,7 @@ static int read_interval(const char *text, struct replay_args *a)
 			return -1;
 		}
 	}
-	return cli_usage("replay", "there is no --interval %s", text);
+	return cli_usage(a->command, "there is no --interval %s", text);
 }
 
 static int read_policy(const char *text, struct replay_args *a)
@@ -120,10 +125,10 @@ static int read_policy(const char *text, struct replay_args *a)
 	struct errinfo err = {.rc = 0};
 
 	if (a->npolicies == REPLAY_POLICIES_MAX) {
-		return cli_usage("replay", "at most %d policies", REPLAY_POLICIES_MAX);
+		return cli_usage(a->command, "at most %d policies", REPLAY_POLICIES_MAX);
 	}
 	if (given_policy(text, &a->mem, &a->policy[a->npolicies], &err)) {
-		return cli_usage("replay", "--policy: %s: %s", err.pointer, err.text);
+		return cli_usage(a->command, "--policy: %s: %s", err.pointer, err.text);
 	}
 	a->npolicies++;
 	return -1;
@@ -134,8 +139,8 @@ static int read_format(const char *text, struct replay_args *a)
 	a->format = text;
 	return log_format_is(text)
 		   ? -1
-		   : cli_usage(
-			 "replay", "--format must be auto, jsonl, dsjson, vw or obd, not %s", text);
+		   : cli_usage(a->command,
+			 "--format must be auto, jsonl, dsjson, vw or obd, not %s", text);
 }
 
 static int read_model(const char *text, struct replay_args *a)
@@ -143,7 +148,7 @@ static int read_model(const char *text, struct replay_args *a)
 	struct errinfo err = {.rc = 0};
 
 	return model_parse(text, &a->o.model, &err)
-		   ? cli_usage("replay", "--reward-model: %s", err.text)
+		   ? cli_usage(a->command, "--reward-model: %s", err.text)
 		   : -1;
 }
 
@@ -153,14 +158,25 @@ static int read_alpha(const char *text, struct replay_args *a)
 
 	a->o.alpha = strtod(text, &end);
 	return *end || !(a->o.alpha > 0 && a->o.alpha < 1)
-		   ? cli_usage("replay", "--alpha must lie between 0 and 1")
+		   ? cli_usage(a->command, "--alpha must lie between 0 and 1")
+		   : -1;
+}
+
+static int read_holdout(const char *text, struct replay_args *a)
+{
+	char *end;
+
+	a->holdout = strtod(text, &end);
+	a->part = (struct log_part){.side = LOG_TRAINING, .kept = a->holdout};
+	return *end || !(a->holdout > 0 && a->holdout < 1)
+		   ? cli_usage(a->command, "--holdout must lie between 0 and 1")
 		   : -1;
 }
 
 static int read_estimator(const char *text, struct replay_args *a)
 {
 	if (a->nestimators == REPLAY_ESTIMATORS_MAX) {
-		return cli_usage("replay", "at most %d estimators", REPLAY_ESTIMATORS_MAX);
+		return cli_usage(a->command, "at most %d estimators", REPLAY_ESTIMATORS_MAX);
 	}
 	a->estimators[a->nestimators++] = text;
 	return -1;
@@ -169,7 +185,7 @@ static int read_estimator(const char *text, struct replay_args *a)
 static int read_target(const char *text, struct replay_args *a)
 {
 	if (a->target) {
-		return cli_usage("replay", "one --target");
+		return cli_usage(a->command, "one --target");
 	}
 	a->target = text;
 	return -1;
@@ -193,6 +209,11 @@ static int read_option(int c, const char *text, struct replay_args *a)
 		return read_interval(text, a);
 	case OPT_ALPHA:
 		return read_alpha(text, a);
+	case OPT_HOLDOUT:
+		return read_holdout(text, a);
+	case OPT_PLOT:
+		a->plot = text;
+		return -1;
 	case OPT_STRICT:
 		a->strict = true;
 		return -1;
@@ -200,8 +221,8 @@ static int read_option(int c, const char *text, struct replay_args *a)
 		a->json = true;
 		return -1;
 	case 'h':
-		fputs(replay_usage, stdout);
-		return cli_flush("replay");
+		fputs(a->usage, stdout);
+		return cli_flush(a->command);
 	case '?':
 		return CLI_USAGE;
 	default:
@@ -224,7 +245,7 @@ static int keep_input(struct replay_args *a)
 	}
 	if (!a->input || ferror(stdin) || ferror(a->input) || fflush(a->input)) {
 		err_set(&err, RC_IO, "cannot_read", "-", "cannot keep standard input");
-		return cli_fail("replay", &err);
+		return cli_fail(a->command, &err);
 	}
 	snprintf(a->kept, sizeof(a->kept), "/dev/fd/%d", fileno(a->input));
 	a->path = a->kept;
@@ -234,25 +255,40 @@ static int keep_input(struct replay_args *a)
 static int check(const struct replay_args *a, int operands)
 {
 	if (operands != 1) {
-		return cli_usage("replay", "needs one LOG");
+		return cli_usage(a->command, "needs one LOG");
 	}
 	if (!a->target == !a->npolicies) {
-		return cli_usage("replay", "needs either --policy or --target");
+		return cli_usage(a->command, "needs either --policy or --target");
 	}
 	if (a->target && a->of_policies) {
-		return cli_usage("replay", "%s goes with --policy alone", a->of_policies);
+		return cli_usage(a->command, "%s goes with --policy alone", a->of_policies);
 	}
 	if (!a->target && a->of_targets) {
-		return cli_usage("replay", "%s goes with --target alone", a->of_targets);
+		return cli_usage(a->command, "%s goes with --target alone", a->of_targets);
 	}
 	return -1;
 }
 
-int replay_args_read(int argc, char **argv, struct replay_args *ret)
+/* Their own options with those of a command. */
+static void join(const struct replay_more *more, struct option ret[OPTIONS_MAX])
 {
+	size_t n = sizeof(options) / sizeof(options[0]), own = more ? more->n : 0;
+
+	assert(n + own <= OPTIONS_MAX);
+	memcpy(ret + own, options, n * sizeof(*ret)); /* with the end */
+	for (size_t i = 0; i < own; i++) {
+		ret[i] = more->options[i];
+	}
+}
+
+int replay_args_read(int argc, char **argv, const struct replay_more *more, struct replay_args *ret)
+{
+	struct option all[OPTIONS_MAX];
 	int c, status = -1;
 
-	*ret = (struct replay_args){.runs = 1,
+	*ret = (struct replay_args){.command = more ? more->command : "replay",
+	    .usage = more ? more->usage : replay_usage,
+	    .runs = 1,
 	    .features = 32,
 	    .o = {.model = {.strength = 10, .folds = 5},
 		.resamples = 10000,
@@ -260,13 +296,18 @@ int replay_args_read(int argc, char **argv, struct replay_args *ret)
 		.seed = 1,
 		.alpha = 0.05}};
 	arena_init(&ret->mem, MEM_MAX);
-	while (status < 0 && (c = getopt_long(argc, argv, "p:t:s:n:h", options, NULL)) != -1) {
-		status = read_option(c, optarg, ret);
+	join(more, all);
+	while (status < 0 && (c = getopt_long(argc, argv, "p:t:s:n:h", all, NULL)) != -1) {
+		status = more && (c == 't' || c >= REPLAY_MORE_FIRST)
+			     ? more->read(more->arg, c, optarg)
+			     : read_option(c, optarg, ret);
 	}
-	status = status < 0 ? check(ret, argc - optind) : status;
-	if (status < 0) {
+	ret->logs = argv + optind;
+	ret->nlogs = (size_t)(argc - optind);
+	if (status < 0 && !more) {
+		status = check(ret, argc - optind);
 		ret->path = argv[optind];
-		status = strcmp(ret->path, "-") == 0 ? keep_input(ret) : -1;
+		status = status < 0 && strcmp(ret->path, "-") == 0 ? keep_input(ret) : status;
 	}
 	return status;
 }
@@ -287,10 +328,13 @@ static void on_refused(void *arg, const struct errinfo *why)
 {
 	struct replay_args *a = arg;
 
+	if (a->quiet) {
+		return;
+	}
 	if (++a->refused <= REFUSED_SHOWN) {
-		fprintf(stderr, "bandit replay: %s: %s\n", why->pointer, why->text);
+		fprintf(stderr, "bandit %s: %s: %s\n", a->command, why->pointer, why->text);
 	} else if (a->refused == REFUSED_SHOWN + 1) {
-		fputs("bandit replay: more lines are refused, and counted\n", stderr);
+		fprintf(stderr, "bandit %s: more lines are refused, and counted\n", a->command);
 	}
 }
 
@@ -300,7 +344,8 @@ struct log_options replay_log_options(struct replay_args *a)
 	    .format = a->format,
 	    .features = a->features,
 	    .refused = on_refused,
-	    .arg = a};
+	    .arg = a,
+	    .part = a->part};
 }
 
 int replay_estimators(

@@ -147,6 +147,11 @@ int learning_play(struct learning *g, uint64_t row, const struct round *round, s
 	return rc;
 }
 
+uint64_t learning_taken(const struct learning *g)
+{
+	return g->kind.rejection ? g->run[0].rejected.accepted : g->run[0].ns->accepted;
+}
+
 const struct experiment *learning_first(const struct learning *g)
 {
 	return g->run[0].e;

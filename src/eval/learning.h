@@ -34,6 +34,8 @@ int learning_new(const struct rejection_log *l, const struct nonstationary_log *
 void learning_free(struct learning *g); /* NULL is fine */
 /* The next row, in every run. Errors of the evaluators. */
 int learning_play(struct learning *g, uint64_t row, const struct round *round, struct errinfo *err);
+/* How many rounds the first run has accepted. */
+uint64_t learning_taken(const struct learning *g);
 /* The experiment of the first run. */
 const struct experiment *learning_first(const struct learning *g);
 

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "eval/log_impl.h"
+
+#define PART_KEY UINT64_C(0x686f6c646f757421) /* any number, but for ever */
 
 const char *const log_reason_names[LOG_REASONS] = {
     "syntax", "value", "propensity", "labels", "reference", "unlabelled", "dangling", "not_scored"};
@@ -34,6 +37,20 @@ bool log_format_is(const char *name)
 		is = is || strcmp(name, readers[i]->name) == 0;
 	}
 	return is;
+}
+
+bool log_part_has(const struct log_part *p, uint64_t index)
+{
+	struct rng rng;
+
+	if (index < p->from || (p->to && index >= p->to)) {
+		return false;
+	}
+	if (p->side == LOG_WHOLE) {
+		return true;
+	}
+	rng = rng_at(PART_KEY, index, RNG_SAMPLE);
+	return (rng_uniform(&rng) < p->kept) == (p->side == LOG_KEPT);
 }
 
 static int choose(struct log *l, struct errinfo *err)
@@ -150,8 +167,8 @@ int log_next(struct log *l, struct round *ret, struct errinfo *err)
 	do {
 		*ret = (struct round){.index = l->counts.rounds, .weight = 1};
 		rc = l->reader->next(l, l->state, ret, err);
-	} while (rc == LOG_AGAIN);
-	l->counts.rounds += rc == 1;
+		l->counts.rounds += rc == 1;
+	} while (rc == LOG_AGAIN || (rc == 1 && !log_part_has(&l->o.part, ret->index)));
 	if (l->in) {
 		l->counts.lines = line_in_number(l->in);
 		l->counts.bytes = line_in_total(l->in);

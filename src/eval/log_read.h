@@ -60,8 +60,19 @@ struct log_counts {
 };
 uint64_t log_refused(const struct log_counts *c); /* the sum of the refusals */
 
+/* A part of a log; zeroed: all of it. What is kept back is a function of a round's index alone, so
+ * every reader keeps the same rounds back, and a log that grows those it had. */
+enum log_side { LOG_WHOLE, LOG_TRAINING, LOG_KEPT };
+struct log_part {
+	enum log_side side;
+	double kept;       /* this share of the rounds is kept back */
+	uint64_t from, to; /* by index; to 0: to the end */
+};
+bool log_part_has(const struct log_part *p, uint64_t index);
+
 struct log;
 struct log_options {
+	struct log_part part; /* rounds elsewhere are read, and passed over */
 	/* Asked first by log_open() where it is set: for logs that are no files. */
 	int (*open)(const char *path, const struct log_options *o, struct log_arms *arms,
 	    struct log **ret, struct errinfo *err);

@@ -251,6 +251,9 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 
 	see(u, r, in);
 	interval_add(&u->s.sums, r->weight, in[0].w, r->reward);
+	if (u->o->seen) {
+		u->o->seen(u->o->seen_arg, r, in[0].w);
+	}
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
 	if (r->neligible || target_varies(u->o->target)) {
 		u->s.unsupported += r->weight * unsupported(u, r);

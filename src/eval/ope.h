@@ -31,6 +31,9 @@ struct ope_options {
 	uint32_t resamples, threads;
 	uint64_t seed;
 	double alpha;
+	/* Hears of each round that is used, with its w, once; NULL is fine. */
+	void (*seen)(void *seen_arg, const struct round *r, double w);
+	void *seen_arg;
 };
 
 struct ope_summary {

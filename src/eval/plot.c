@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,15 +26,55 @@ static void put_quoted(FILE *f, const char *s)
 	putc('\'', f);
 }
 
+/* What is infinite has no place on paper: gnuplot leaves it out. */
+static double shown(double v)
+{
+	return isfinite(v) ? v : (double)NAN;
+}
+
 static void put_data(FILE *f, const struct plot_series *s, size_t i)
 {
 	fprintf(f, "$d%zu << EOD\n", i);
 	for (size_t k = 0; k < s->n; k++) {
 		const struct plot_point *p = &s->point[k];
 
-		fprintf(f, "%.9g %.9g %.9g\n", p->x, p->y, p->error);
+		fprintf(f, "%.9g %.9g %.9g %.9g %.9g\n", p->x, shown(p->y), p->error, shown(p->lo),
+		    shown(p->hi));
 	}
 	fputs("EOD\n", f);
+}
+
+static void put_tics(FILE *f, const struct plot *p)
+{
+	fputs("set xtics rotate by -30 (", f);
+	for (size_t i = 0; i < p->ntics; i++) {
+		fputs(i ? ", " : "", f);
+		put_quoted(f, p->tics[i]);
+		fprintf(f, " %zu", i);
+	}
+	fprintf(f, ")\nset xrange [-0.6:%zu - 0.4]\n", p->ntics);
+}
+
+/* Series i of p: bars of several stand side by side. */
+static void put_plot(FILE *f, const struct plot *p, size_t i)
+{
+	double width = 0.8 / (double)p->n;
+
+	switch (p->kind) {
+	case PLOT_INTERVALS:
+		fprintf(f, "$d%zu using 1:2:4:5 with yerrorbars lc %zu pt 7 lw 2 title ", i, i + 1);
+		break;
+	case PLOT_BARS:
+		fprintf(f, "$d%zu using ($1 + %g):2:(%g) with boxes lc %zu fs solid 0.6 title ", i,
+		    ((double)i + 0.5) * width - 0.4, width, i + 1);
+		break;
+	default:
+		fprintf(f,
+		    "$d%zu using 1:($2-$3):($2+$3) with filledcurves lc %zu notitle, "
+		    "$d%zu using 1:2 with lines lw 2 lc %zu title ",
+		    i, i + 1, i, i + 1);
+	}
+	put_quoted(f, p->series[i].label);
 }
 
 static void put_script(FILE *f, const struct plot *p)
@@ -48,15 +89,15 @@ static void put_script(FILE *f, const struct plot *p)
 	fputs("\nset ylabel ", f);
 	put_quoted(f, p->y);
 	putc('\n', f);
+	if (p->ntics) {
+		put_tics(f, p);
+	}
 	for (size_t i = 0; i < p->n; i++) {
 		put_data(f, &p->series[i], i);
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		fprintf(f,
-		    "%s $d%zu using 1:($2-$3):($2+$3) with filledcurves lc %zu notitle, "
-		    "$d%zu using 1:2 with lines lw 2 lc %zu title ",
-		    i ? "," : "plot", i, i + 1, i, i + 1);
-		put_quoted(f, p->series[i].label);
+		fputs(i ? ", " : "plot ", f);
+		put_plot(f, p, i);
 	}
 	putc('\n', f);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Curves as SVG, drawn by gnuplot. */
+/* Curves, intervals and bars as SVG, drawn by gnuplot. */
 #ifndef EVAL_PLOT_H
 #define EVAL_PLOT_H
 
@@ -9,7 +9,11 @@
 
 struct plot_point {
 	double x, y, error; /* a band of y +- error is shaded; 0: none */
+	double lo, hi;      /* of PLOT_INTERVALS */
 };
+
+/* Intervals and bars stand at whole x, which have names: tics. */
+enum plot_kind { PLOT_CURVES, PLOT_INTERVALS, PLOT_BARS };
 
 struct plot_series {
 	const char *label;
@@ -21,6 +25,9 @@ struct plot {
 	const char *title, *x, *y; /* the axes' names */
 	const struct plot_series *series;
 	size_t n;
+	enum plot_kind kind;
+	const char *const *tics;
+	size_t ntics;
 };
 
 /* Writes a file anew. RC_NOT_FOUND: gnuplot is not installed; RC_IO, RC_FAILED: what it said is on

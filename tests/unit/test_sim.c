@@ -192,10 +192,12 @@ END_TEST
 
 START_TEST(plots_are_svg)
 {
-	const struct plot_point line[] = {{1, 1, 0.5}, {2, 3, 0.5}};
+	const struct plot_point line[] = {{.x = 0, .y = 1, .error = 0.5, .lo = -HUGE_VAL, .hi = 3},
+	    {.x = 1, .y = 3, .error = 0.5, .lo = 2, .hi = 4}};
+	const char *const tics[] = {"one", "`touch plot-ran`"};
 	const struct plot_series series = {
 	    .label = "it's \"quoted\" \\ `touch plot-ran`", .point = line, .n = 2};
-	const struct plot plot = {
+	struct plot plot = {
 	    .title = "a title", .x = "plays", .y = "regret", .series = &series, .n = 1};
 	char path[] = "plot-XXXXXX", head[64] = "";
 	struct errinfo err = {.rc = 0};
@@ -204,8 +206,14 @@ START_TEST(plots_are_svg)
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	rc = plot_svg(&plot, path, &err);
-	if (rc != RC_NOT_FOUND) { /* gnuplot is an option */
+	for (int kind = PLOT_CURVES; kind <= PLOT_BARS; kind++) {
+		plot.kind = (enum plot_kind)kind;
+		plot.tics = tics;
+		plot.ntics = kind == PLOT_CURVES ? 0 : 2;
+		rc = plot_svg(&plot, path, &err);
+		if (rc == RC_NOT_FOUND) { /* gnuplot is an option */
+			break;
+		}
 		ck_assert_msg(rc == 0, "%s", err.text);
 		f = fopen(path, "r");
 		ck_assert_ptr_nonnull(f);
