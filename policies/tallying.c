@@ -23,6 +23,7 @@
 #include "policies/tallying.h"
 
 #define MEMO_USED 1
+#define MEMO_RAISED 127 /* the rest of the flags: the last bits of how often memory_bound was */
 
 struct memo {
 	unsigned char flags;
@@ -173,6 +174,39 @@ static void tally_arm_set(void *state, uint32_t slot, enum arm_state to)
 	t->state[slot] = (uint8_t)to;
 }
 
+static int tally_reserve_change(void *state, const void *params, uint32_t k)
+{
+	(void)state;
+	(void)params;
+	(void)k;
+	return 0;
+}
+
+/* A longer memory than was believed: rewards that counted may have been of too short a run. After a
+ * shorter one all of them are good. Runs go on. */
+static void tally_change(void *state, const void *params_before, uint32_t k)
+{
+	struct tallying *t = state;
+	const struct tallying_params *before = params_before;
+	void *r = t->subjects ? subjects_oldest(t->subjects) : NULL;
+
+	(void)k;
+	t->memory = (uint64_t)t->params->memory_bound;
+	t->n0 = tally_first_target(t->params);
+	if (!(t->params->memory_bound > before->memory_bound)) {
+		return;
+	}
+	t->raised++;
+	tally_seq_distrust(t, &t->shared);
+	for (; r; r = subjects_next(t->subjects, r)) {
+		if (t->params->mode == TALLY_ISOLATED) {
+			tally_seq_distrust(t, r);
+		} else {
+			((struct tally_member *)r)->npairs = 0;
+		}
+	}
+}
+
 /* What the sequence will be when it plays next. */
 static const struct tally_seq *settled(const struct tallying *t, const struct tally_seq *q)
 {
@@ -261,6 +295,7 @@ static int tally_choose(const void *state, const struct ask *ask, struct rng *rn
 	ret->picks[0] = (struct pick){.slot = slot, .propensity = 1};
 	ret->npicks = 1;
 	memo.flags = used && slot == wanted ? MEMO_USED : 0;
+	memo.flags |= (unsigned char)((t->raised & MEMO_RAISED) << 1);
 	buf_put_u8(ret->memo, memo.flags);
 	if (t->subjects) {
 		buf_put(ret->memo, memo.key.byte, sizeof(memo.key.byte));
@@ -342,7 +377,8 @@ static void tally_update(void *state, const struct outcome *o)
 	struct memo memo;
 	void *record;
 
-	if (!read_memo(t, o->memo, o->nmemo, &memo) || !(memo.flags & MEMO_USED)) {
+	if (!read_memo(t, o->memo, o->nmemo, &memo) || !(memo.flags & MEMO_USED) ||
+	    memo.flags >> 1 != (t->raised & MEMO_RAISED)) {
 		return;
 	}
 	x = x > 0 ? x < 1 ? x : 1 : 0;
@@ -407,6 +443,8 @@ const struct policy_ops tallying_ops = {
     .destroy = tally_destroy,
     .slots = tally_slots,
     .reserve = tally_reserve,
+    .reserve_change = tally_reserve_change,
+    .change = tally_change,
     .reserve_subject = tally_reserve_subject,
     .arm_add = tally_arm_add,
     .arm_set = tally_arm_set,

@@ -68,6 +68,7 @@ struct tallying {
 	uint32_t *load; /* pooled: subjects placed on each */
 	uint32_t slots, cap;
 	uint64_t changes;                  /* of the arms, ever */
+	uint64_t raised;                   /* how often memory_bound was */
 	struct tally_seq shared, *scratch; /* scratch: where choose() tries what pulled() will do */
 	struct subjects *subjects;         /* NULL when global; of tally_seq or tally_member */
 	/* For the next new subject. */
@@ -91,6 +92,7 @@ void tally_seq_refresh(struct tally_seq *q); /* nactive and head after arms or b
 bool tally_seq_counts(const struct tallying *t, const struct tally_seq *q);
 /* The settled sequence plays this arm; true when the reward will count. */
 bool tally_seq_play(const struct tallying *t, struct tally_seq *q, uint32_t slot, uint64_t seq);
+void tally_seq_distrust(const struct tallying *t, struct tally_seq *q); /* all rewards so far */
 void tally_seq_learn(struct tally_seq *q, uint32_t slot, double x);
 /* The arm of the sequence to play in place of one that was not asked for. */
 uint32_t tally_substitute(const struct tally_seq *q, const struct ask *ask);

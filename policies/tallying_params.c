@@ -64,7 +64,7 @@ static const char *const units[] = {"play", "subject", NULL};
 #define FIELD(name) offsetof(struct tallying_params, name)
 const struct param_desc tally_params[] = {
 	{.name = "memory_bound", .type = PARAM_F64, .offset = FIELD(memory_bound),
-	 .min = 0, .max = 1e6, .flags = PARAM_UNSET,
+	 .min = 0, .max = 1e6, .flags = PARAM_UNSET | PARAM_CHANGE,
 	 .text = "Plays in a row after which an arm's reward no longer depends on what came before; "
 		 "required, the largest number believable."},
 	{.name = "mode", .type = PARAM_CHOICE, .offset = FIELD(mode), .choices = modes,

@@ -48,10 +48,8 @@ static void put_member(const struct tally_member *m, struct buf *out)
 	}
 }
 
-void tally_serialise(const void *state, struct buf *out)
+static void put_all(const struct tallying *t, struct buf *out)
 {
-	const struct tallying *t = state;
-
 	buf_put_var(out, t->slots);
 	buf_put(out, t->state, t->slots);
 	buf_put_var(out, t->changes);
@@ -69,6 +67,16 @@ void tally_serialise(const void *state, struct buf *out)
 		} else {
 			put_member(r, out);
 		}
+	}
+}
+
+void tally_serialise(const void *state, struct buf *out)
+{
+	const struct tallying *t = state;
+
+	put_all(t, out);
+	if (t->raised) {
+		buf_put_var(out, t->raised);
 	}
 }
 
@@ -247,6 +255,10 @@ int tally_deserialise(const struct policy_env *env, struct rd *in, void **ret_st
 		return rc;
 	}
 	rc = get_all(state, in);
+	if (rc == 0 && rd_left(in)) { /* none is written as none */
+		((struct tallying *)state)->raised = rd_var(in);
+		rc = in->rc || ((struct tallying *)state)->raised == 0 ? RC_CORRUPT : 0;
+	}
 	if (rc) {
 		tally_destroy(state);
 		return rc == RC_LIMIT ? RC_CORRUPT : rc;

@@ -75,6 +75,16 @@ void tally_seq_refresh(struct tally_seq *q)
 	q->head = active;
 }
 
+void tally_seq_distrust(const struct tallying *t, struct tally_seq *q)
+{
+	for (uint32_t i = 0; i < q->known; i++) {
+		q->arm[i] =
+		    (struct tally_arm){.present = q->arm[i].present, .active = q->arm[i].present};
+	}
+	q->target = t->n0;
+	tally_seq_refresh(q);
+}
+
 /* What is left of the pool is active: no other arm of it is better for sure. */
 static void test(const struct tallying *t, struct tally_seq *q, bool all)
 {

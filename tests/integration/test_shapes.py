@@ -80,8 +80,8 @@ class Shapes(unittest.TestCase):
                 else:
                     self.call("POST", name + "/rewards", {"decision": d["id"], **told})
 
-    def change_recovering(self):
-        """The recovery becomes longer, and once again shorter than at first; one arm more, or less."""
+    def change_policies(self):
+        """The recovery becomes longer, then shorter than at first; one arm more, then less."""
         is_now = self.call("GET", "recovering", None)
         d_max, slots = is_now["policy"]["params"]["d_max"], is_now["slots"]
         patch = {"policy": {"params": {"d_max": 6 if d_max == 4 else 3}},
@@ -90,6 +90,9 @@ class Shapes(unittest.TestCase):
         self.assertEqual(after["policy"]["params"]["d_max"], patch["policy"]["params"]["d_max"])
         self.assertEqual(after["slots"], patch["slots"])
         self.assertGreater(after["revision"], is_now["revision"])
+        memory = {"policy": {"params": {"memory_bound": d_max + 1}}}  # always longer
+        after = self.call("PATCH", "pooled", memory)["policy"]["params"]
+        self.assertEqual(after["memory_bound"], d_max + 1)
 
     def test_all_of_them(self):
         self.d = Daemon(self.state)
@@ -97,11 +100,11 @@ class Shapes(unittest.TestCase):
         for name, spec in EXPERIMENTS.items():
             self.call("PUT", name, {"arms": ARMS, **spec})
         self.play(range(ROUNDS // 3))
-        self.change_recovering()
+        self.change_policies()
         self.d.end(signal.SIGKILL)
         self.d.start()
         self.play(range(ROUNDS // 3, ROUNDS // 2))
-        self.change_recovering()
+        self.change_policies()
         self.play(range(ROUNDS // 2, ROUNDS))
         self.d.end(signal.SIGKILL)
         found = json.loads(bandit("verify", self.state, "--json"))
