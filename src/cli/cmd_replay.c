@@ -35,6 +35,7 @@ const char replay_usage[] =
     "      --interval I      normal, bootstrap, bernstein, clopper-pearson, cressie-read,\n"
     "                        sequence (normal)\n"
     "      --bootstrap N     the bootstrap, of N resamples (10000)\n"
+    "      --bootstrap-denominator D  resampled, or fixed as some published bounds (resampled)\n"
     "      --threads N       of the bootstrap; no digit depends on it (2)\n"
     "\n"
     "With either:\n"

@@ -313,6 +313,15 @@ static int accumulate(struct run *u, struct errinfo *err)
 	return rc;
 }
 
+/* The quotient as a mean of num over the log's own mean of den, which is then a constant. */
+static void fix_denominators(struct est_term *t, size_t n, const struct est_sum *sum)
+{
+	for (size_t i = 0; i < n && sum->den.hi > 0; i++) {
+		t[i].num *= sum->weight.hi / sum->den.hi;
+		t[i].den = t[i].weight;
+	}
+}
+
 static int bound(struct run *u, size_t i, struct errinfo *err)
 {
 	const struct ope_options *o = u->o;
@@ -327,6 +336,9 @@ static int bound(struct run *u, size_t i, struct errinfo *err)
 	r->se = est_sum_se(sum);
 	switch (o->interval) {
 	case INTERVAL_BOOTSTRAP:
+		if (o->fixed_denominator) {
+			fix_denominators(u->terms[i], u->s.used, sum);
+		}
 		return bootstrap_interval(u->terms[i], u->s.used, o->resamples, o->seed, o->threads,
 		    o->alpha, &r->lo, &r->hi, err);
 	case INTERVAL_BERNSTEIN:
