@@ -29,7 +29,7 @@ const char replay_usage[] =
     "  -t, --target T        uniform, always:ARM, @FILE.csv: arm,position,probability, or\n"
     "                        snapshot:STATE:EXPERIMENT or ..@SEQ: a policy as it was then\n"
     "      --estimator E     ips snips dm dr sndr mrdr, each or :clip=5; switch-dr:5 dros:5\n"
-    "                        sg-ips:0.1 sg-dr:0.1 cressie-read; :slope chooses the number\n"
+    "                        sg-ips:0.1 sg-dr:0.1 cressie-read; :slope or :mse chooses it\n"
     "                        "
     "(ips,snips,dm,dr)\n"
     "      --interval I      normal, bootstrap, bernstein, clopper-pearson, cressie-read,\n"
