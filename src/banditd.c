@@ -16,6 +16,7 @@
 #include "policies/policies.h"
 #include "serve/api.h"
 #include "serve/config.h"
+#include "serve/live.h"
 #include "serve/metrics.h"
 #include "serve/options.h"
 
@@ -23,6 +24,9 @@ enum { EXIT_USAGE = 2, EXIT_STATE = 3 };
 
 struct daemon {
 	struct config config;
+	int argc;
+	char **argv;
+	struct live live;
 	struct engine *engine;
 	struct api *api;
 	struct http *http;
@@ -36,10 +40,18 @@ static void on_signal(int sig)
 {
 	struct http *h = stop_target;
 
-	(void)sig;
-	if (h) {
+	if (h && sig == SIGHUP) {
+		http_reload(h);
+	} else if (h) {
 		http_stop(h);
 	}
+}
+
+static void on_reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	live_reload(d->argc, d->argv, &d->config, d->api, d->http);
 }
 
 static void on_notify(void *arg)
@@ -134,7 +146,9 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	    .connections_per_address = (unsigned)c->connections_per_address,
 	    .request_timeout_ms = (unsigned)c->request_timeout,
 	    .reply_timeout_ms = (unsigned)c->reply_timeout,
-	    .idle_timeout_ms = (unsigned)c->idle_timeout};
+	    .idle_timeout_ms = (unsigned)c->idle_timeout,
+	    .reload = on_reload,
+	    .reload_arg = d};
 	struct http_app app;
 	int rc;
 
@@ -142,6 +156,7 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	rc = http_new(&o, &app, &d->http, err);
 	if (rc == 0) {
 		api_set_http(d->api, d->http);
+		live_apply(&d->live, c, d->api, d->http);
 		atomic_store(&d->wake, d->http);
 	}
 	return rc;
@@ -154,6 +169,7 @@ static void catch_signals(struct daemon *d)
 	stop_target = d->http;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -169,6 +185,7 @@ static int run(struct daemon *d)
 	raise_descriptor_limit();
 	json_memory_init();
 	rc = hash_init();
+	rc = rc ? rc : live_load(&d->config, &d->live, &err);
 	rc = rc ? rc : start_engine(d, &recovery, &err);
 	rc = rc ? rc : start_api(d, &recovery);
 	rc = rc ? rc : start_http(d, &err);
@@ -192,6 +209,7 @@ out:
 	engine_close(d->engine);
 	http_free(d->http);
 	api_free(d->api);
+	live_release(&d->live);
 	if (rc == 0) {
 		log_event(LOG_INFO, "stopped", NULL);
 	}
@@ -205,6 +223,9 @@ int main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 	enum options_ask ask = OPTIONS_RUN;
 
+	signal(SIGHUP, SIG_IGN); /* until there is something to reload */
+	d.argc = argc;
+	d.argv = argv;
 	config_init(&d.config);
 	if (options_read(argc, argv, &d.config, &ask, &err)) {
 		fprintf(

@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},
+	{"token", "make a token for the daemon", token_usage, cmd_token},
 	{"verify", "fold the log of a state anew and check it", verify_usage, cmd_verify},
 	{NULL, NULL, NULL, NULL},
 };

@@ -8,9 +8,9 @@
 typedef int command_fn(int argc, char **argv);
 
 extern const char convert_usage[], export_usage[], import_usage[], plan_usage[], replay_usage[],
-    reproduce_usage[], serve_demo_usage[], verify_usage[];
+    reproduce_usage[], serve_demo_usage[], token_usage[], verify_usage[];
 command_fn cmd_convert, cmd_export, cmd_import, cmd_plan, cmd_replay, cmd_reproduce, cmd_serve_demo,
-    cmd_verify;
+    cmd_token, cmd_verify;
 /* replay --target, which cmd_replay gives on. */
 command_fn cmd_replay_target;
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEY_MAX 64
 #define MIB 1048576.0
@@ -46,6 +47,9 @@ const struct param_desc config_table[] = {
 	INT(reply_timeout, MS | LIVE, 10, 600000, 30000, "time until a reply is taken"),
 	INT(idle_timeout, MS | LIVE, 10, 3600000, 75000, "time between requests of a connection"),
 	INT(drain_timeout, MS, 0, 600000, 10000, "time that open requests have when stopping"),
+	TEXT(token_file, PARAM_PATH | LIVE, "", "digests of the tokens that are asked for; empty: none are"),
+	INT(rate_limit, LIVE, 0, 1000000, 0, "requests a second of each token; 0: no limit"),
+	TEXT(cors_origin, LIVE, "", "origin whose pages may call: https://HOST; empty: none"),
 	BOOL(insecure, 0, "listen beyond loopback although nothing asks for a token"),
 	{.name = NULL},
 };
@@ -253,10 +257,32 @@ static bool is_loopback(const char *listen)
 	       strncmp(listen, "[::1]:", 6) == 0 || strncmp(listen, "localhost:", 10) == 0;
 }
 
+/* Where systemd puts what LoadCredential=tokens names. */
+static int find_credential(struct config *c, struct errinfo *err)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	char path[4096];
+
+	if (*c->token_file || !folder) {
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/tokens", folder);
+	return access(path, F_OK) ? 0
+				  : config_set(c, "token_file", path, "CREDENTIALS_DIRECTORY", err);
+}
+
+static bool is_origin(const char *s)
+{
+	size_t scheme = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
+
+	return !*s || (scheme && s[scheme] && strlen(s) < 200 && !strpbrk(s + scheme, "/ \t,*"));
+}
+
 int config_check(struct config *c, struct errinfo *err)
 {
 	char *end;
 	unsigned long ms;
+	int rc;
 
 	c->interval_ms = 0;
 	if (strncmp(c->durability, "interval:", 9) == 0) {
@@ -271,10 +297,18 @@ int config_check(struct config *c, struct errinfo *err)
 		return err_set(err, RC_INVALID, "out_of_range", "durability",
 		    "durability is commit or interval:MS");
 	}
-	if (!is_loopback(c->listen) && !c->insecure) {
+	rc = find_credential(c, err);
+	if (rc) {
+		return rc;
+	}
+	if (!is_origin(c->cors_origin)) {
+		return err_set(err, RC_INVALID, "out_of_range", "cors_origin",
+		    "an origin is http:// or https:// and a host, with nothing behind it");
+	}
+	if (!is_loopback(c->listen) && !c->insecure && !*c->token_file) {
 		return err_set(err, RC_INVALID, "insecure", "listen",
-		    "%s is not a loopback address, and no token is asked for; insecure = yes "
-		    "overrides",
+		    "%s is not a loopback address, and no token is asked for; set token_file, or "
+		    "insecure = yes",
 		    c->listen);
 	}
 	return 0;

@@ -12,12 +12,13 @@
 #define CONFIG_KEYS_MAX 40
 
 struct config {
-	const char *listen, *state, *durability;
+	const char *listen, *state, *durability, *token_file, *cors_origin;
 	int log_level, log_format;                 /* indexes into their choices */
 	int64_t decision_cache, queue, disk_floor; /* bytes */
 	int64_t experiments, snapshot_events;
 	int64_t connections, connections_per_address;
 	int64_t request_timeout, reply_timeout, idle_timeout, drain_timeout; /* milliseconds */
+	int64_t rate_limit;                                                  /* requests a second */
 	bool insecure;
 	/* Derived. */
 	unsigned interval_ms; /* of durability; 0: commit */
