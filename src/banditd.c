@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon: options, a start list, signals, and the start list backwards. */
+/* The daemon: a start list, signals, and the start list backwards. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,14 +16,17 @@
 #include "policies/policies.h"
 #include "serve/api.h"
 #include "serve/config.h"
+#include "serve/live.h"
 #include "serve/metrics.h"
+#include "serve/options.h"
 
 enum { EXIT_USAGE = 2, EXIT_STATE = 3 };
-enum { OPT_CONFIG = 1000, OPT_CHECK, OPT_PRINT, OPT_HELP, OPT_VERSION, OPT_KEYS };
-#define KEYS_MAX 40
 
 struct daemon {
 	struct config config;
+	int argc;
+	char **argv;
+	struct live live;
 	struct engine *engine;
 	struct api *api;
 	struct http *http;
@@ -38,10 +40,18 @@ static void on_signal(int sig)
 {
 	struct http *h = stop_target;
 
-	(void)sig;
-	if (h) {
+	if (h && sig == SIGHUP) {
+		http_reload(h);
+	} else if (h) {
 		http_stop(h);
 	}
+}
+
+static void on_reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	live_reload(d->argc, d->argv, &d->config, d->api, d->http);
 }
 
 static void on_notify(void *arg)
@@ -75,92 +85,6 @@ static int fail(const char *what, const struct errinfo *err)
 	    "detail", err->text, damaged ? "help" : NULL,
 	    "restore a backup, or: bandit salvage STATE --to NEW", NULL);
 	return damaged || err->rc == RC_VERSION ? EXIT_STATE : EXIT_FAILURE;
-}
-
-/* ---- options ---- */
-
-static void usage(FILE *out)
-{
-	fprintf(out, "Usage: banditd [OPTION]...\n"
-		     "Serves bandit policies over HTTP.\n\n"
-		     "  --config FILE            read settings from FILE\n"
-		     "  --check-config           check the settings and exit\n"
-		     "  --print-config           print the settings and exit\n"
-		     "  --help, --version\n\nSettings, also as BANDITD_KEY and in FILE:\n");
-	for (const struct param_desc *d = config_table; d->name; d++) {
-		char name[40];
-
-		snprintf(name, sizeof(name), "%s", d->name);
-		for (char *p = name; *p; p++) {
-			*p = *p == '_' ? '-' : *p;
-		}
-		fprintf(out, "  --%-24s %s\n", name, d->text);
-	}
-}
-
-static void print_config(const struct config *c)
-{
-	char scratch[PARAM_TEXT_MAX];
-
-	for (const struct param_desc *d = config_table; d->name; d++) {
-		printf("%s = %s\n", d->name, param_format(d, c, scratch));
-	}
-}
-
-/* getopt_long's table: the fixed options, then every setting with '-' for '_'. */
-static void make_options(struct option opts[KEYS_MAX], char names[KEYS_MAX][40])
-{
-	static const struct option fixed[] = {{"config", required_argument, NULL, OPT_CONFIG},
-	    {"check-config", no_argument, NULL, OPT_CHECK},
-	    {"print-config", no_argument, NULL, OPT_PRINT}, {"help", no_argument, NULL, OPT_HELP},
-	    {"version", no_argument, NULL, OPT_VERSION}};
-	size_t n = sizeof(fixed) / sizeof(fixed[0]);
-
-	memset(opts, 0, KEYS_MAX * sizeof(*opts));
-	memcpy(opts, fixed, sizeof(fixed));
-	for (size_t k = 0; config_table[k].name && n < KEYS_MAX - 1; k++, n++) {
-		snprintf(names[n], 40, "%s", config_table[k].name);
-		for (char *p = names[n]; *p; p++) {
-			*p = *p == '_' ? '-' : *p;
-		}
-		opts[n] = (struct option){names[n], required_argument, NULL, OPT_KEYS + (int)k};
-	}
-}
-
-/* What the options ask for beside running; -1: run. */
-static int read_options(int argc, char **argv, struct config *c, struct errinfo *err)
-{
-	static struct option opts[KEYS_MAX];
-	static char names[KEYS_MAX][40];
-	const char *file = NULL;
-	int opt, ask = -1, rc;
-
-	make_options(opts, names);
-	while ((opt = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (opt == OPT_CONFIG) {
-			file = optarg;
-		} else if (opt == OPT_HELP || opt == OPT_VERSION || opt == OPT_CHECK ||
-			   opt == OPT_PRINT) {
-			ask = opt;
-		} else if (opt < OPT_KEYS) {
-			return err_set(err, RC_INVALID, "usage", "", "see banditd --help");
-		}
-	}
-	if (optind < argc) {
-		return err_set(err, RC_INVALID, "usage", argv[optind], "not an option");
-	}
-	rc = file ? config_read_file(c, file, err) : 0;
-	rc = rc ? rc : config_read_environment(c, err);
-	optind = 1;
-	while (rc == 0 && (opt = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (opt >= OPT_KEYS) {
-			const char *key = config_table[opt - OPT_KEYS].name;
-
-			rc = config_set(c, key, optarg, key, err);
-		}
-	}
-	rc = rc ? rc : config_check(c, err);
-	return rc ? rc : ask;
 }
 
 /* ---- start and stop ---- */
@@ -226,7 +150,9 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	    .connections_per_address = (unsigned)c->connections_per_address,
 	    .request_timeout_ms = (unsigned)c->request_timeout,
 	    .reply_timeout_ms = (unsigned)c->reply_timeout,
-	    .idle_timeout_ms = (unsigned)c->idle_timeout};
+	    .idle_timeout_ms = (unsigned)c->idle_timeout,
+	    .reload = on_reload,
+	    .reload_arg = d};
 	struct http_app app;
 	int rc;
 
@@ -234,6 +160,7 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	rc = http_new(&o, &app, &d->http, err);
 	if (rc == 0) {
 		api_set_http(d->api, d->http);
+		live_apply(&d->live, c, d->api, d->http);
 		atomic_store(&d->wake, d->http);
 	}
 	return rc;
@@ -246,6 +173,7 @@ static void catch_signals(struct daemon *d)
 	stop_target = d->http;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -261,6 +189,7 @@ static int run(struct daemon *d)
 	raise_descriptor_limit();
 	json_memory_init();
 	rc = hash_init();
+	rc = rc ? rc : live_load(&d->config, &d->live, &err);
 	rc = rc ? rc : start_engine(d, &recovery, &err);
 	rc = rc ? rc : start_api(d, &recovery);
 	rc = rc ? rc : start_http(d, &err);
@@ -284,6 +213,7 @@ out:
 	engine_close(d->engine);
 	http_free(d->http);
 	api_free(d->api);
+	live_release(&d->live);
 	if (rc == 0) {
 		log_event(LOG_INFO, "stopped", NULL);
 	}
@@ -294,22 +224,21 @@ int main(int argc, char **argv)
 {
 	static struct daemon d;
 	struct errinfo err = {.rc = 0};
-	int ask, status = EXIT_SUCCESS;
+	int status = EXIT_SUCCESS;
+	enum options_ask ask = OPTIONS_RUN;
 
+	signal(SIGHUP, SIG_IGN); /* until there is something to reload */
+	d.argc = argc;
+	d.argv = argv;
 	config_init(&d.config);
-	ask = read_options(argc, argv, &d.config, &err);
-	if (err.rc) {
+	if (options_read(argc, argv, &d.config, &ask, &err)) {
 		fprintf(
 		    stderr, "banditd: %s%s%s\n", err.pointer, *err.pointer ? ": " : "", err.text);
 		status = EXIT_USAGE;
-	} else if (ask == OPT_HELP) {
-		usage(stdout);
-	} else if (ask == OPT_VERSION) {
-		printf("banditd %s\n", PACKAGE_VERSION);
-	} else if (ask == OPT_PRINT) {
-		print_config(&d.config);
-	} else if (ask != OPT_CHECK) {
+	} else if (ask == OPTIONS_RUN) {
 		status = run(&d);
+	} else {
+		options_tell(ask, &d.config);
 	}
 	config_release(&d.config);
 	return status;

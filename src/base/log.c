@@ -14,8 +14,8 @@
 /* Of one level, so many lines a second; what is beyond is counted in the next line that passes. */
 #define RATE_LINES 50
 
-static enum log_level threshold = LOG_INFO;
-static enum log_format form = LOG_KEY_VALUE;
+static atomic_int threshold = LOG_INFO;
+static atomic_int form = LOG_KEY_VALUE;
 static atomic_ullong lines[LOG_DEBUG + 1];
 static atomic_ullong window[LOG_DEBUG + 1]; /* second << 20 | lines in it */
 static atomic_ullong dropped[LOG_DEBUG + 1];
@@ -128,19 +128,15 @@ static bool within_rate(enum log_level level)
 
 bool log_wants(enum log_level level)
 {
-	return level <= threshold;
+	return (int)level <= atomic_load(&threshold);
 }
 
-void log_event(enum log_level level, const char *msg, ...)
+static void write_line(enum log_level level, const char *msg, va_list ap)
 {
 	struct line l = {.len = 0};
 	unsigned long long lost;
 	const char *key;
-	va_list ap;
 
-	if (level > threshold || !within_rate(level)) {
-		return;
-	}
 	if (form == LOG_JSON) {
 		char now[CLOCK_TEXT_MAX];
 
@@ -152,11 +148,9 @@ void log_event(enum log_level level, const char *msg, ...)
 		l.len = (size_t)snprintf(l.text, sizeof(l.text), "<%d>", (int)level);
 	}
 	add_pair(&l, "msg", msg);
-	va_start(ap, msg);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		add_pair(&l, key, va_arg(ap, const char *));
 	}
-	va_end(ap);
 	lost = atomic_exchange(&dropped[level], 0);
 	if (lost) {
 		add_pair(&l, "suppressed_lines", log_int(lost));
@@ -169,6 +163,27 @@ void log_event(enum log_level level, const char *msg, ...)
 	if (write(STDERR_FILENO, l.text, l.len) < 0) {
 		return; /* nowhere left to complain */
 	}
+}
+
+void log_event(enum log_level level, const char *msg, ...)
+{
+	va_list ap;
+
+	if ((int)level > threshold || !within_rate(level)) {
+		return;
+	}
+	va_start(ap, msg);
+	write_line(level, msg, ap);
+	va_end(ap);
+}
+
+void log_audit(const char *msg, ...)
+{
+	va_list ap;
+
+	va_start(ap, msg);
+	write_line(LOG_NOTICE, msg, ap);
+	va_end(ap);
 }
 
 static char *num_slot(void)

@@ -12,13 +12,15 @@ enum log_format { LOG_KEY_VALUE, LOG_JSON };
 
 #define LOG_LINE_MAX 1024 /* longer lines are cut */
 
-/* Before any thread starts. */
+/* At any time. */
 void log_setup(enum log_level most, enum log_format format);
 /* log_event(LOG_INFO, "recovered", "events", log_int(n), "seconds", log_num(s), NULL): a message,
  * then pairs of key and value, all strings. At most 50 lines a second of each level are written;
  * the next one says how many were not. */
 void log_event(enum log_level level, const char *msg, ...) __attribute__((sentinel));
 bool log_wants(enum log_level level); /* would a line of this level be written? */
+/* The same at LOG_NOTICE, whatever the level and the rate: what must not go missing. */
+void log_audit(const char *msg, ...) __attribute__((sentinel));
 /* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
 const char *log_num(double v);
 const char *log_int(unsigned long long v);

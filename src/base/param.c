@@ -139,19 +139,38 @@ static int set_choice(const struct param_desc *d, void *base, const char *text, 
 	    err, RC_INVALID, "out_of_range", pointer, "%s must be one of %s", d->name, list);
 }
 
-static double unit_of(const char *suffix)
-{
-	static const struct {
-		const char *name;
-		double factor;
-	} units[] = {{"", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+static const struct unit {
+	const char *name;
+	double factor;
+	unsigned flag;
+} units[] = {{"GiB", 1073741824, PARAM_BYTES}, {"MiB", 1048576, PARAM_BYTES},
+    {"KiB", 1024, PARAM_BYTES}, {"h", 3600000, PARAM_MS}, {"min", 60000, PARAM_MS},
+    {"s", 1000, PARAM_MS}, {"ms", 1, PARAM_MS}};
+#define UNITS (sizeof(units) / sizeof(units[0]))
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(units[i].name, suffix) == 0) {
+/* 0: no unit of this setting. */
+static double unit_of(const struct param_desc *d, const char *suffix)
+{
+	if (*suffix == '\0') {
+		return 1;
+	}
+	for (size_t i = 0; i < UNITS; i++) {
+		if ((units[i].flag & d->flags) && strcmp(units[i].name, suffix) == 0) {
 			return units[i].factor;
 		}
 	}
 	return 0;
+}
+
+/* The largest unit that leaves a whole number. */
+static const struct unit *unit_for(const struct param_desc *d, double v)
+{
+	for (size_t i = 0; i < UNITS; i++) {
+		if ((units[i].flag & d->flags) && v != 0 && fmod(v, units[i].factor) == 0) {
+			return &units[i];
+		}
+	}
+	return NULL;
 }
 
 int param_set_text(const struct param_desc *d, void *base, const char *text, const char *pointer,
@@ -187,10 +206,14 @@ int param_set_text(const struct param_desc *d, void *base, const char *text, con
 		return 0;
 	}
 	v = strtod(text, &end);
-	unit = d->type == PARAM_INT ? unit_of(end) : *end ? 0 : 1;
+	unit = unit_of(d, end);
 	if (end == text || unit == 0) {
 		return err_set(err, RC_INVALID, "wrong_type", pointer,
-		    "%s must be a number, not \"%.40s\"", d->name, text);
+		    "%s must be a number%s, not \"%.40s\"", d->name,
+		    d->flags & PARAM_BYTES ? ", of bytes or with KiB, MiB or GiB"
+		    : d->flags & PARAM_MS  ? ", of milliseconds or with ms, s, min or h"
+					   : "",
+		    text);
 	}
 	return param_set_number(d, base, v * unit, pointer, err);
 }
@@ -237,6 +260,13 @@ const char *param_format(const struct param_desc *d, const void *base, char scra
 	}
 	if (isnan(v)) {
 		return d->choices ? d->choices[0] : "";
+	}
+	if (d->flags & (PARAM_BYTES | PARAM_MS)) {
+		const struct unit *u = unit_for(d, v);
+
+		snprintf(
+		    scratch, PARAM_TEXT_MAX, "%.0f%s", u ? v / u->factor : v, u ? u->name : "");
+		return scratch;
 	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(scratch, PARAM_TEXT_MAX, "%.*g", digits, v);

@@ -23,9 +23,13 @@ enum param_type {
 enum {
 	PARAM_OPEN_MIN = 1, /* min itself is outside */
 	PARAM_OPEN_MAX = 2,
-	PARAM_UNSET = 4,   /* the default is "not given", stored as NaN (F64 only) */
-	PARAM_RELOAD = 8,  /* configuration: SIGHUP changes it */
-	PARAM_CHANGE = 16, /* of a policy: PATCH changes it */
+	PARAM_UNSET = 4,    /* the default is "not given", stored as NaN (F64 only) */
+	PARAM_RELOAD = 8,   /* configuration: SIGHUP changes it */
+	PARAM_BYTES = 16,   /* INT: text may end in KiB, MiB or GiB */
+	PARAM_MS = 32,      /* INT, milliseconds: text may end in ms, s, min or h */
+	PARAM_PATH = 64,    /* TEXT: "" or an absolute path */
+	PARAM_LISTEN = 128, /* TEXT: an address; unix: is followed by an absolute path */
+	PARAM_CHANGE = 256  /* of a policy: PATCH changes it */
 };
 
 struct param_desc {
@@ -61,7 +65,7 @@ int param_set_bool(
 int param_set_list(const struct param_desc *d, void *base, const struct param_list *list,
     const char *pointer, struct errinfo *err);
 const struct param_list *param_get_list(const struct param_desc *d, const void *base);
-/* From text: a number with an optional unit (PARAM_INT: KiB MiB GiB; PARAM_F64 none), true/false, a
+/* From text: a number with an optional unit (as PARAM_BYTES and PARAM_MS say), true/false, a
  * choice; used by the short form of the command line and by the configuration file. A PARAM_TEXT
  * keeps the pointer: the caller owns the text for as long. */
 int param_set_text(const struct param_desc *d, void *base, const char *text, const char *pointer,

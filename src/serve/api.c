@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "json/bind.h"
 #include "policies/policies.h"
 #include "serve/api_impl.h"
@@ -32,29 +33,29 @@ struct route {
 /* clang-format off */
 /* The busy ones first. */
 static const struct route routes[] = {
-	{{"POST", "/v1/experiments/{e}/decisions", API_DECIDE, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_decide},
-	{{"POST", "/v1/experiments/{e}/rewards", API_REWARD, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_reward},
-	{{"PUT", "/v1/experiments/{e}", API_ADMIN, API_BODY_MAX}, MEDIA_JSON, JSON_TYPE, api_experiment_put},
-	{{"GET", "/v1/experiments", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_list},
-	{{"GET", "/v1/experiments/{e}", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_get},
-	{{"PATCH", "/v1/experiments/{e}", API_ADMIN, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_experiment_patch},
-	{{"DELETE", "/v1/experiments/{e}", API_ADMIN, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_delete},
-	{{"POST", "/v1/experiments/{e}/arms", API_ADMIN, API_BODY_MAX}, MEDIA_JSON, JSON_TYPE, api_arm_add},
-	{{"GET", "/v1/experiments/{e}/arms", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_arm_list},
-	{{"PATCH", "/v1/experiments/{e}/arms/{a}", API_ADMIN, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_arm_patch},
-	{{"DELETE", "/v1/experiments/{e}/arms/{a}", API_ADMIN, 0}, MEDIA_NONE, JSON_TYPE, api_arm_delete},
-	{{"GET", "/v1/experiments/{e}/decisions/{d}", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_decision_get},
-	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},
-	{{"POST", "/v1/experiments/{e}/decisions/{d}/void", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_void},
-	{{"GET", "/v1/experiments/{e}/stats", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_stats},
-	{{"GET", "/v1/experiments/{e}/plan", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_plan},
-	{{"GET", "/v1/experiments/{e}/events", API_READ, 0}, MEDIA_NONE, NDJSON_TYPE, api_events},
-	{{"GET", "/v1/policies", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_policies},
-	{{"GET", "/healthz", API_OPEN, 0}, MEDIA_NONE, JSON_TYPE, api_healthz},
-	{{"GET", "/readyz", API_OPEN, 0}, MEDIA_NONE, JSON_TYPE, api_readyz},
-	{{"GET", "/metrics", API_READ, 0}, MEDIA_NONE, TEXT_TYPE, api_metrics},
-	{{"GET", "/openapi.json", API_OPEN, 0}, MEDIA_NONE, JSON_TYPE, api_openapi},
-	{{"GET", "/problems/{code}", API_OPEN, 0}, MEDIA_NONE, TEXT_TYPE, api_problem},
+	{{"POST", "/v1/experiments/{e}/decisions", AUTH_DECIDE, GUARD_EXPERIMENT, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_decide},
+	{{"POST", "/v1/experiments/{e}/rewards", AUTH_REWARD, GUARD_EXPERIMENT, API_BODY_MAX}, MEDIA_BATCH, JSON_TYPE, api_reward},
+	{{"PUT", "/v1/experiments/{e}", AUTH_ADMIN, GUARD_EXPERIMENT, API_BODY_MAX}, MEDIA_JSON, JSON_TYPE, api_experiment_put},
+	{{"GET", "/v1/experiments", AUTH_READ, GUARD_SOME, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_list},
+	{{"GET", "/v1/experiments/{e}", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_get},
+	{{"PATCH", "/v1/experiments/{e}", AUTH_ADMIN, GUARD_EXPERIMENT, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_experiment_patch},
+	{{"DELETE", "/v1/experiments/{e}", AUTH_ADMIN, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_experiment_delete},
+	{{"POST", "/v1/experiments/{e}/arms", AUTH_ADMIN, GUARD_EXPERIMENT, API_BODY_MAX}, MEDIA_JSON, JSON_TYPE, api_arm_add},
+	{{"GET", "/v1/experiments/{e}/arms", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_arm_list},
+	{{"PATCH", "/v1/experiments/{e}/arms/{a}", AUTH_ADMIN, GUARD_EXPERIMENT, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_arm_patch},
+	{{"DELETE", "/v1/experiments/{e}/arms/{a}", AUTH_ADMIN, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_arm_delete},
+	{{"GET", "/v1/experiments/{e}/decisions/{d}", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_decision_get},
+	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", AUTH_DECIDE, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},
+	{{"POST", "/v1/experiments/{e}/decisions/{d}/void", AUTH_DECIDE, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_decision_void},
+	{{"GET", "/v1/experiments/{e}/stats", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_stats},
+	{{"GET", "/v1/experiments/{e}/plan", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_plan},
+	{{"GET", "/v1/experiments/{e}/events", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, NDJSON_TYPE, api_events},
+	{{"GET", "/v1/policies", AUTH_READ, GUARD_NOTHING, 0}, MEDIA_NONE, JSON_TYPE, api_policies},
+	{{"GET", "/healthz", 0, GUARD_NOTHING, 0}, MEDIA_NONE, JSON_TYPE, api_healthz},
+	{{"GET", "/readyz", 0, GUARD_NOTHING, 0}, MEDIA_NONE, JSON_TYPE, api_readyz},
+	{{"GET", "/metrics", AUTH_READ, GUARD_ALL, 0}, MEDIA_NONE, TEXT_TYPE, api_metrics},
+	{{"GET", "/openapi.json", 0, GUARD_NOTHING, 0}, MEDIA_NONE, JSON_TYPE, api_openapi},
+	{{"GET", "/problems/{code}", 0, GUARD_NOTHING, 0}, MEDIA_NONE, TEXT_TYPE, api_problem},
 };
 /* clang-format on */
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -221,6 +222,22 @@ static void common_headers(struct http_response *rs)
 	http_response_header(rs, "Cache-Control", "no-store");
 }
 
+static struct guard_ask ask_of(const struct route *r, char param[2][ID_MAX + 1])
+{
+	return (struct guard_ask){
+	    .scope = r->info.scope, .object = r->info.object, .experiment = param[0]};
+}
+
+/* Who asked for a change, and what became of it: whatever else is written or left out. */
+static void audit(const struct api_call *c, const struct route *r)
+{
+	bool has_second = c->param[1][0] != '\0';
+
+	log_audit("audit", "token", c->token ? c->token->name : "", "request_id", c->rq->request_id,
+	    "method", c->rq->method, "route", r->info.path, "experiment", c->param[0], "status",
+	    log_int((unsigned)c->rs->status), has_second ? "arm" : NULL, c->param[1], NULL);
+}
+
 void api_handle(struct api *a, const struct http_request *rq, struct http_response *rs)
 {
 	struct api_call c = {.a = a, .rq = rq, .rs = rs};
@@ -230,15 +247,21 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 	int rc;
 
 	common_headers(rs);
+	guard_origin(a->guard, rq, rs);
 	rs->route = r ? r->info.path : "";
-	if (!r && allow[0]) {
+	if (!r && allow[0] && guard_preflight(a->guard, rq, allow, rs)) {
+		rc = 0;
+	} else if (!r && allow[0]) {
 		rc = err_set(
 		    &c.err, RC_INVALID, "method_not_allowed", "", "%s takes %s", rq->path, allow);
 		http_response_header(rs, "Allow", "%s", allow);
 	} else if (!r) {
 		rc = err_set(&c.err, RC_NOT_FOUND, "unknown_route", "", "no route has this path");
 	} else {
-		rc = check_media(&c, r);
+		const struct guard_ask ask = ask_of(r, c.param);
+
+		rc = guard_check(a->guard, rq, &ask, rs, &c.token, &c.err);
+		rc = rc ? rc : check_media(&c, r);
 		rc = rc ? rc : r->handle(&c);
 	}
 	if (rc) {
@@ -250,19 +273,27 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 		rs->body = NULL;
 		problem_reply(&c.err, rq->request_id, rs);
 	}
+	if (r && r->info.scope == AUTH_ADMIN) {
+		audit(&c, r);
+	}
 	arena_reset(&a->mem);
 	metrics_handled(clock_mono_us() - start_us);
 }
 
 /* ---- what http asks ---- */
 
-static size_t app_body_limit(void *arg, const char *method, const char *path)
+static size_t app_body_limit(void *arg, const struct http_request *rq)
 {
+	struct api *a = arg;
 	char param[2][ID_MAX + 1], allow[64];
-	const struct route *r = route_find(method, path, param, allow);
+	const struct route *r = route_find(rq->method, rq->path, param, allow);
+	struct guard_ask ask;
 
-	(void)arg;
-	return r ? r->info.body_max : 0;
+	if (!r || r->info.body_max == 0) {
+		return 0;
+	}
+	ask = ask_of(r, param);
+	return guard_may(a->guard, rq, &ask) ? r->info.body_max : 0;
 }
 
 static void app_handle(void *arg, const struct http_request *rq, struct http_response *rs)
@@ -374,6 +405,10 @@ int api_new(const struct api_options *o, struct api **ret)
 	if (!a) {
 		return RC_MEMORY;
 	}
+	if (guard_new(&a->guard)) {
+		free(a);
+		return RC_MEMORY;
+	}
 	a->o = *o;
 	engine_work_init(&a->work, o->engine);
 	arena_init(&a->mem, MEM_MAX);
@@ -389,12 +424,18 @@ void api_free(struct api *a)
 	}
 	engine_work_release(&a->work);
 	arena_release(&a->mem);
+	guard_free(a->guard);
 	free(a);
 }
 
 void api_set_http(struct api *a, const struct http *h)
 {
 	a->o.http = h;
+}
+
+struct guard *api_guard(struct api *a)
+{
+	return a->guard;
 }
 
 void api_set_draining(struct api *a)

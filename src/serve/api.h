@@ -5,6 +5,7 @@
 #define SERVE_API_H
 
 #include "serve/engine.h"
+#include "serve/guard.h"
 #include "serve/http.h"
 
 #define API_BATCH_MAX 1000             /* decisions or rewards in one request */
@@ -12,8 +13,6 @@
 #define API_BODY_MAX ((size_t)4 << 20) /* bytes of the largest body any route takes */
 #define API_PAGE_MAX 1000
 #define API_PAGE_DEFAULT 100
-
-enum api_scope { API_OPEN, API_DECIDE, API_REWARD, API_READ, API_ADMIN };
 
 struct api;
 
@@ -32,6 +31,7 @@ struct api_options {
 int api_new(const struct api_options *o, struct api **ret);
 void api_free(struct api *a);
 void api_set_http(struct api *a, const struct http *h);
+struct guard *api_guard(struct api *a);
 void api_set_draining(struct api *a); /* /readyz fails from here on */
 /* The application for http_new(); its arg is a. */
 void api_app(struct api *a, struct http_app *ret);
@@ -40,7 +40,8 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 /* The table, for tests and for the metrics; path templates as in the OpenAPI document. */
 struct api_route_info {
 	const char *method, *path;
-	enum api_scope scope;
+	unsigned scope; /* AUTH_...; 0: open */
+	enum guard_object object;
 	size_t body_max;
 };
 size_t api_routes(const struct api_route_info **ret);

@@ -93,10 +93,12 @@ int api_experiment_list(struct api_call *c)
 		it = engine_next(g, (uint32_t)after);
 	}
 	for (; it && json_array_size(items) < limit; it = engine_next(g, engine_number(it))) {
-		json_t *one = experiment_to_json(engine_lock(it));
+		const struct experiment *e = engine_lock(it);
+		bool seen = !c->token || auth_sees(c->token, experiment_name(e));
+		json_t *one = seen ? experiment_to_json(e) : NULL;
 
 		engine_unlock(it);
-		if (json_array_append_new(items, one)) {
+		if (seen && json_array_append_new(items, one)) {
 			json_decref(items);
 			return api_out_of_memory(c);
 		}

@@ -13,6 +13,7 @@
 
 struct api {
 	struct api_options o;
+	struct guard *guard;
 	bool draining;
 	struct engine_work work;
 	struct arena mem; /* of the request in hand: bound texts and lists */
@@ -22,7 +23,8 @@ struct api_call {
 	struct api *a;
 	const struct http_request *rq;
 	struct http_response *rs;
-	char param[2][ID_MAX + 1]; /* {e}, then {a} or {d} or {code} */
+	char param[2][ID_MAX + 1];      /* {e}, then {a} or {d} or {code} */
+	const struct auth_token *token; /* NULL: none is asked for */
 	struct errinfo err;
 };
 

@@ -201,6 +201,9 @@ static void run_round(struct http *h)
 	unsigned seen = atomic_load(&h->wakes);
 
 	h->round_us = clock_mono_us();
+	if (atomic_exchange_explicit(&h->reload, false, memory_order_relaxed) && h->o.reload) {
+		h->o.reload(h->o.reload_arg);
+	}
 	/* In this order: what became durable before the failure is answered as such. */
 	h->failed = h->app.failed(h->app.arg);
 	h->durable = h->app.durable(h->app.arg);
@@ -276,6 +279,20 @@ void http_stop(struct http *h)
 {
 	atomic_store(&h->stop, true);
 	http_wake(h);
+}
+
+void http_reload(struct http *h)
+{
+	atomic_store(&h->reload, true);
+	http_wake(h);
+}
+
+void http_set_timeouts(struct http *h, unsigned request_ms, unsigned reply_ms, unsigned idle_ms)
+{
+	h->o.request_timeout_ms = request_ms;
+	h->o.reply_timeout_ms = reply_ms;
+	h->o.idle_timeout_ms = idle_ms;
+	h->sweep_us = sweep_ms(&h->o) * UINT64_C(1000);
 }
 
 unsigned http_connections(const struct http *h)

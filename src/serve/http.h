@@ -22,12 +22,14 @@ enum http_field {
 	HTTP_IDEMPOTENCY_KEY,
 	HTTP_IF_MATCH,
 	HTTP_IF_NONE_MATCH,
+	HTTP_ORIGIN,
 	HTTP_TRACEPARENT,
 	HTTP_FIELDS
 };
 
 #define HTTP_ARGS_MAX 16
 #define HTTP_REQUEST_ID_MAX 64
+#define HTTP_PEER_BYTES 16
 
 struct http_arg {
 	const char *name, *value; /* percent-decoded; value is "" when there was none */
@@ -44,7 +46,8 @@ struct http_request {
 	const char *field[HTTP_FIELDS]; /* NULL when absent */
 	/* The client's X-Request-Id when sound, else made. Every reply carries it. */
 	char request_id[HTTP_REQUEST_ID_MAX + 1];
-	const char *body; /* NUL after body_len */
+	unsigned char peer[HTTP_PEER_BYTES]; /* its IPv6 address, IPv4 mapped; zeroes: unix */
+	const char *body;                    /* NUL after body_len */
 	size_t body_len;
 	uint64_t now_us;  /* wall clock when the request was complete */
 	uint64_t mono_us; /* monotonic, when the loop woke for its first line */
@@ -60,7 +63,7 @@ struct http_stream {
 };
 #define HTTP_STREAM_WAIT 2
 
-#define HTTP_HEADERS_MAX 8
+#define HTTP_HEADERS_MAX 12
 
 /* Zeroed before the handler runs; the handler always fills in status. */
 struct http_response {
@@ -99,9 +102,10 @@ enum http_refusal {
 /* What http asks of the application. Every call comes from the loop thread. */
 struct http_app {
 	void *arg;
-	/* Largest body this route takes; 0 when it takes none or the route is unknown: then a small
-	 * body is read and dropped, and the request handled as if it had none. */
-	size_t (*body_limit)(void *arg, const char *method, const char *path);
+	/* Largest body this route takes; 0 when it takes none, the route is unknown, or the request
+	 * will be refused: then a small body is read and dropped, and the request handled as if it
+	 * had none. */
+	size_t (*body_limit)(void *arg, const struct http_request *rq);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
 	/* Renders a refusal as the application's error document. rq has no body and, before its
 	 * head was sound, may lack fields; detail is a sentence or NULL. Sets no ticket. */
@@ -126,6 +130,8 @@ struct http_options {
 	unsigned request_timeout_ms; /* from the request line (at first: the connect) to the end */
 	unsigned reply_timeout_ms;   /* until the client has taken the reply */
 	unsigned idle_timeout_ms;    /* between requests */
+	void (*reload)(void *arg);   /* optional; after http_reload() */
+	void *reload_arg;
 };
 
 struct http;
@@ -139,6 +145,10 @@ const char *http_address(const struct http *h);
  * requests are finished for at most drain_ms. */
 int http_run(struct http *h, unsigned drain_ms);
 void http_stop(struct http *h); /* any thread, signal handlers too */
+/* Any thread, signal handlers too: o.reload is called by the loop's thread between requests. */
+void http_reload(struct http *h);
+/* The loop's thread, or before http_run(). */
+void http_set_timeouts(struct http *h, unsigned request_ms, unsigned reply_ms, unsigned idle_ms);
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */
 unsigned http_connections(const struct http *h); /* any thread */
 /* Any thread, for a watchdog: has moved soon after http_wake(), or the loop hangs. */

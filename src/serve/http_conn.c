@@ -4,6 +4,7 @@
  * A reply that waits for its ticket is simply not queued: the library then calls the handler again
  * in every round, which costs some 50 ns, while suspending would cost four system calls a request.
  * Only streams, which may wait for hours, are suspended. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -234,7 +235,8 @@ static enum MHD_Result expect_body(struct http_conn *c)
 	if (!c->head.encodings && length == 0) {
 		return MHD_YES;
 	}
-	c->body_max = app->body_limit(app->arg, c->rq.method, c->rq.path);
+	c->rq.now_us = clock_wall_us();
+	c->body_max = app->body_limit(app->arg, &c->rq);
 	if (length > c->body_max &&
 	    (length > HTTP_DISCARD_MAX || (c->body_max && c->head.expects))) {
 		return refuse(c, HTTP_REFUSED_TOO_LARGE, NULL, true);
@@ -357,6 +359,24 @@ void http_conn_completed(
 	*req_cls = NULL;
 }
 
+static void take_peer(struct http_conn *c)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info ? info->client_addr : NULL;
+
+	if (sa && sa->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in = (const void *)sa;
+
+		memcpy(c->rq.peer, &in->sin6_addr, sizeof(in->sin6_addr));
+	} else if (sa && sa->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)sa;
+
+		c->rq.peer[10] = c->rq.peer[11] = 0xff;
+		memcpy(c->rq.peer + 12, &in->sin_addr, sizeof(in->sin_addr));
+	}
+}
+
 void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_cls,
     enum MHD_ConnectionNotificationCode what)
 {
@@ -373,6 +393,7 @@ void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_cls,
 		c->http = h;
 		c->mhd = mhd;
 		c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		take_peer(c);
 		enter(c, HTTP_FRESH);
 		DL_APPEND(h->conns, c);
 		atomic_fetch_add(&h->open, 1);

@@ -18,6 +18,7 @@ static const struct known {
     /* clang-format off */
 	{"Host",              4,  false, H_HOST},
 	{"Accept",            6,  false, HTTP_ACCEPT},
+	{"Origin",            6,  true,  HTTP_ORIGIN},
 	{"Expect",            6,  false, H_EXPECT},
 	{"If-Match",          8,  true,  HTTP_IF_MATCH},
 	{"Traceparent",       11, false, HTTP_TRACEPARENT},

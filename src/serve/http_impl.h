@@ -74,7 +74,7 @@ struct http {
 	char *unlink_path; /* of the socket file we made */
 	char address[128];
 
-	atomic_bool stop, asleep;
+	atomic_bool stop, asleep, reload;
 	atomic_uint wakes, open, turns;
 
 	bool check_lines; /* the library lays a head out as http_framing.c knows it */

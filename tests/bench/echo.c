@@ -234,12 +234,11 @@ static void handle(void *arg, const struct http_request *rq, struct http_respons
 	}
 }
 
-static size_t body_limit(void *arg, const char *method, const char *path)
+static size_t body_limit(void *arg, const struct http_request *rq)
 {
 	struct echo *e = arg;
 
-	(void)path;
-	return !strcmp(method, "POST") || !strcmp(method, "PUT") ? e->body_limit : 0;
+	return !strcmp(rq->method, "POST") || !strcmp(rq->method, "PUT") ? e->body_limit : 0;
 }
 
 static void refuse(void *arg, const struct http_request *rq, enum http_refusal why,

@@ -275,6 +275,34 @@ class Options(unittest.TestCase):
                 if not good:
                     self.assertRegex(r.stderr, re.escape(f.name) + r":\d+: ")
 
+    def test_each_setting_tells_where_it_is_from(self):
+        with tempfile.TemporaryDirectory() as place:
+            conf = os.path.join(place, "banditd.conf")
+            os.mkdir(conf + ".d")
+            files = {conf: "connections = 5\nqueue = 20MiB\nidle_timeout = 2min\n",
+                     conf + ".d/20.conf": "queue = 40MiB\n",
+                     conf + ".d/10.conf": "# first\nqueue = 30MiB\nexperiments = 9\n",
+                     conf + ".d/ignored": "nonsense\n"}
+            for path, text in files.items():
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
+            r = self.run_daemon("--config", conf, "--print-config", "--experiments", "8",
+                                "--state", "here", BANDITD_CONNECTIONS="6")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            lines = r.stdout.splitlines()
+            for line in (f"queue = 40MiB ; {conf}.d/20.conf:1", "experiments = 8 ; --experiments",
+                         "connections = 6 ; BANDITD_CONNECTIONS",
+                         f"idle_timeout = 2min ; {conf}:3", "request_timeout = 10s ; default",
+                         f"state = {os.getcwd()}/here ; --state"):
+                self.assertIn(line, lines)
+            # What was printed is a file again.
+            with open(conf, "w", encoding="utf-8") as f:
+                f.write(r.stdout)
+            shutil.rmtree(conf + ".d")
+            again = self.run_daemon("--config", conf, "--print-config")
+            self.assertEqual([x.split(" ; ")[0] for x in again.stdout.splitlines()],
+                             [x.split(" ; ")[0] for x in lines])
+
     def test_what_only_tells(self):
         for option in ("--help", "--version", "--print-config", "--check-config"):
             r = self.run_daemon(option)

@@ -234,7 +234,7 @@ START_TEST(a_setting_outside_its_bounds_is_told_them)
 	} v;
 	const struct param_desc table[] = {
 	    {"x", PARAM_F64, 0, 0, 1, 0.5, PARAM_OPEN_MIN, NULL, "", NULL},
-	    {"n", PARAM_INT, 8, 1, 1 << 20, 5, 0, NULL, "", NULL},
+	    {"n", PARAM_INT, 8, 1, 1 << 20, 5, PARAM_BYTES, NULL, "", NULL},
 	    {"b", PARAM_BOOL, 16, 0, 1, 1, 0, NULL, "", NULL},
 	    {"c", PARAM_CHOICE, 20, 0, 0, 1, 0, choices, "", NULL}, {.name = NULL}};
 	static const struct {
@@ -259,10 +259,14 @@ START_TEST(a_setting_outside_its_bounds_is_told_them)
 	}
 	ck_assert_int_eq(v.n, 65536);
 	ck_assert_str_eq(param_format(&table[3], &v, scratch), "one");
+	ck_assert_str_eq(param_format(&table[1], &v, scratch), "64KiB");
 	v.x = 0.1;
 	ck_assert_str_eq(param_format(&table[0], &v, scratch), "0.1");
 }
 END_TEST
+
+#define S10 "0123456789"
+#define S50 S10 S10 S10 S10 S10
 
 START_TEST(a_bad_line_of_the_file_is_named)
 {
@@ -273,7 +277,13 @@ START_TEST(a_bad_line_of_the_file_is_named)
 	} cases[] = {{"# nothing\n\nlisten = 127.0.0.1:1\nexperiments = 5\n", 0, ""},
 	    {"queue = 32MiB\nqueue = 32MiB\n", 2, "twice"}, {"\n\nnone = 1\n", 3, "none"},
 	    {"queue = 1\n", 1, "must lie in"}, {"[section]\nqueue = 32MiB\n", 2, "section"},
-	    {"queue\n", 1, "key = value"}, {"log_level = loud\n", 1, "one of"}};
+	    {"queue\n", 1, "key = value"}, {"log_level = loud\n", 1, "one of"},
+	    {"request_timeout = 90s\n", 0, ""}, {"request_timeout = 1h\n", 1, "must lie in"},
+	    {"request_timeout = 1MiB\n", 1, "min or h"}, {"queue = 32s\n", 1, "KiB"},
+	    {"state = relative\n", 1, "absolute"}, {"listen = unix:x\n", 1, "absolute"},
+	    {"\nstate = /" S50 S50 S50 "/" S10 S10 S10 S10 "\n", 2, "199 bytes, not 201"},
+	    {"\nstate = /" S50 S50 S50 S10 S10 S10 S10 "\n", 2, "199 bytes, not 200"},
+	    {"state = /" S50 S50 S50 S10 S10 S10 "123456789\n", 0, ""}};
 	char path[] = "/tmp/test_base_XXXXXX", where[64];
 	int fd = mkstemp(path);
 
@@ -287,7 +297,8 @@ START_TEST(a_bad_line_of_the_file_is_named)
 		ck_assert_int_gt(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), 0);
 		config_init(&c);
 		rc = config_read_file(&c, path, &err);
-		ck_assert_int_eq(rc, cases[i].line ? RC_INVALID : 0);
+		ck_assert_int_eq(
+		    rc, cases[i].line ? (strstr(cases[i].says, "199") ? RC_LIMIT : RC_INVALID) : 0);
 		snprintf(where, sizeof(where), "%s:%d", path, cases[i].line);
 		ck_assert_str_eq(err.pointer, cases[i].line ? where : "");
 		ck_assert_msg(strstr(err.text, cases[i].says) != NULL, "%s", err.text);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens, rates and who may do what, at the limit and one beyond; the clock is the test's. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "serve/guard.h"
+#include "test.h"
+
+#define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define SECOND CLOCK_SECOND_US
+
+static int load(const char *text, struct auth **ret, struct errinfo *err)
+{
+	char path[] = "/tmp/test_guard_XXXXXX";
+	int fd = mkstemp(path), rc;
+
+	ck_assert_int_eq(hash_init(), 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	*err = (struct errinfo){.rc = 0};
+	rc = auth_load(path, ret, err);
+	unlink(path);
+	return rc;
+}
+
+START_TEST(a_bad_line_of_the_tokens_is_named)
+{
+	static const struct {
+		const char *text, *where, *says;
+	} cases[] = {{"a " HEX " read\nb\n", ":2", "NAME DIGEST SCOPES"},
+	    {"a " HEX "0 read\n", ":1", "64 hexadecimal"}, {"a 00 read\n", ":1", "64 hexadecimal"},
+	    {"a " HEX " read,write\n", ":1", "\"write\" is no scope"},
+	    {"a " HEX " read,\n", ":1", "no scope"}, {"\n#x\na/b " HEX " read\n", ":3", "a name"},
+	    {"a " HEX " read experiment=x*y\n", ":1", "a pattern"},
+	    {"a " HEX " read experiment=\n", ":1", "a pattern"},
+	    {"a " HEX " read expires=tomorrow\n", ":1", "expires is a time"},
+	    {"a " HEX " read for=ever\n", ":1", "neither"},
+	    {"a " HEX " read\nb " HEX " read\n", "", "same name or digest"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct errinfo err;
+		struct auth *a;
+
+		ck_assert_int_eq(load(cases[i].text, &a, &err), RC_INVALID);
+		ck_assert_msg(strstr(err.pointer, cases[i].where) != NULL, "%s", err.pointer);
+		ck_assert_msg(strstr(err.text, cases[i].says) != NULL, "%s", err.text);
+	}
+}
+END_TEST
+
+START_TEST(a_token_is_found_until_it_expires)
+{
+	char token[AUTH_TOKEN_SIZE], other[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1];
+	char unused[sizeof(hex)], text[300], header[80];
+	const uint64_t end = UINT64_C(1893456000) * SECOND; /* 2030-01-01 */
+	struct errinfo err;
+	struct auth *a;
+
+	auth_make(token, hex);
+	auth_make(other, unused);
+	ck_assert_str_ne(token, other);
+	snprintf(text, sizeof(text),
+	    "# tokens\n\nweb %s decide,reward experiment=shop,home-* "
+	    "expires=2030-01-01T00:00:00Z\n",
+	    hex);
+	ck_assert_int_eq(load(text, &a, &err), 0);
+	ck_assert_uint_eq(auth_count(a), 1);
+	snprintf(header, sizeof(header), "Bearer %s", token);
+	ck_assert_str_eq(auth_find(a, header, end - 1)->name, "web");
+	ck_assert_ptr_null(auth_find(a, header, end));
+	snprintf(header, sizeof(header), "bearer  %s", token);
+	ck_assert_uint_eq(auth_find(a, header, 1)->scopes, AUTH_DECIDE | AUTH_REWARD);
+	ck_assert(auth_sees(auth_find(a, header, 1), "shop"));
+	ck_assert(auth_sees(auth_find(a, header, 1), "home-page"));
+	ck_assert(!auth_sees(auth_find(a, header, 1), "shop2"));
+	ck_assert(!auth_sees(auth_find(a, header, 1), "home"));
+	snprintf(header, sizeof(header), "Bearer %s", other);
+	ck_assert_ptr_null(auth_find(a, header, 1));
+	snprintf(header, sizeof(header), "Basic %s", token);
+	ck_assert_ptr_null(auth_find(a, header, 1));
+	snprintf(header, sizeof(header), "Bearer %sx", token);
+	ck_assert_ptr_null(auth_find(a, header, 1));
+	ck_assert_ptr_null(auth_find(a, "", 1));
+	auth_free(a);
+}
+END_TEST
+
+START_TEST(a_bucket_gives_its_rate_and_not_one_more)
+{
+	struct bucket b = {.spent = 0};
+	uint64_t now = 5 * SECOND;
+	int taken = 0;
+
+	for (int i = 0; i < 7; i++) {
+		taken += bucket_take(&b, 5, 5, now);
+	}
+	ck_assert_int_eq(taken, 5);
+	ck_assert_uint_eq(bucket_left(&b, 5), 0);
+	ck_assert(!bucket_take(&b, 5, 5, now + SECOND / 5 - 1));
+	ck_assert(bucket_take(&b, 5, 5, now + SECOND / 5 + 1));
+	ck_assert(!bucket_take(&b, 5, 5, now + SECOND / 5 + 1));
+	ck_assert(bucket_take(&b, 5, 5, now + 3600 * SECOND));
+	ck_assert_uint_eq(bucket_left(&b, 5), 4); /* never more than it holds */
+	ck_assert(bucket_take(&b, 5, 5, now));    /* a clock that goes back gives nothing away */
+	ck_assert_uint_eq(bucket_left(&b, 5), 3);
+}
+END_TEST
+
+static int ask(
+    struct guard *g, const char *header, uint64_t now_us, unsigned char last, struct errinfo *err)
+{
+	const struct guard_ask what = {
+	    .scope = AUTH_READ, .object = GUARD_EXPERIMENT, .experiment = "e"};
+	struct http_request rq = {.now_us = now_us, .mono_us = now_us};
+	const struct auth_token *t;
+	struct http_response rs;
+
+	memset(&rs, 0, sizeof(rs));
+	rq.field[HTTP_AUTHORIZATION] = header;
+	rq.peer[10] = rq.peer[11] = 0xff;
+	rq.peer[15] = last;
+	*err = (struct errinfo){.rc = 0};
+	return guard_check(g, &rq, &what, &rs, &t, err);
+}
+
+START_TEST(a_token_has_its_rate)
+{
+	char token[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200], header[80];
+	struct errinfo err;
+	struct guard *g;
+	struct auth *a;
+
+	auth_make(token, hex);
+	snprintf(text, sizeof(text), "r %s read\n", hex);
+	snprintf(header, sizeof(header), "Bearer %s", token);
+	ck_assert_int_eq(load(text, &a, &err), 0);
+	ck_assert_int_eq(guard_new(&g), 0);
+	guard_set(g, a, 3, "");
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(ask(g, header, 9 * SECOND, 1, &err), 0);
+	}
+	ck_assert_int_ne(ask(g, header, 9 * SECOND, 1, &err), 0);
+	ck_assert_str_eq(err.code, "rate_limited");
+	ck_assert_int_eq(ask(g, header, 10 * SECOND, 1, &err), 0);
+	guard_free(g);
+}
+END_TEST
+
+/* A right token goes through from an address that has sent wrong ones. */
+START_TEST(wrong_tokens_of_an_address_are_counted)
+{
+	char token[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200], header[80];
+	struct errinfo err;
+	struct guard *g;
+	struct auth *a;
+
+	auth_make(token, hex);
+	snprintf(text, sizeof(text), "r %s read\n", hex);
+	snprintf(header, sizeof(header), "Bearer %s", token);
+	ck_assert_int_eq(load(text, &a, &err), 0);
+	ck_assert_int_eq(guard_new(&g), 0);
+	guard_set(g, a, 0, "");
+	for (int i = 0; i < GUARD_FAILURES_MAX; i++) {
+		ask(g, "Bearer wrong", 9 * SECOND, 1, &err);
+		ck_assert_str_eq(err.code, "unauthorised");
+	}
+	ask(g, "Bearer wrong", 9 * SECOND, 1, &err);
+	ck_assert_str_eq(err.code, "rate_limited");
+	ck_assert_int_eq(ask(g, header, 9 * SECOND, 1, &err), 0);
+	ask(g, "Bearer wrong", 10 * SECOND, 1, &err);
+	ck_assert_str_eq(err.code, "unauthorised");
+	guard_free(g);
+}
+END_TEST
+
+RUN("guard", a_bad_line_of_the_tokens_is_named, a_token_is_found_until_it_expires,
+    a_bucket_gives_its_rate_and_not_one_more, a_token_has_its_rate,
+    wrong_tokens_of_an_address_are_counted)
