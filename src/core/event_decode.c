@@ -1,90 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every field is checked as if an enemy had written it: what passes is what event.c can write. */
-#include <math.h>
-#include <string.h>
-
-#include "core/event_impl.h"
-
-/* The reader with the arena its pointers come from; an allocation that fails is kept apart from
- * bytes that do not check. */
-struct source {
-	struct rd *in;
-	struct arena *mem;
-	bool starved;
-};
-
-static void *take(struct source *s, size_t count, size_t each)
-{
-	void *p = arena_array(s->mem, count, each);
-
-	if (!p) {
-		s->starved = true;
-		rd_fail(s->in);
-	}
-	return p;
-}
-
-static const char *get_text(struct source *s, size_t max)
-{
-	size_t n;
-	const char *p = rd_str(s->in, &n);
-	char *copy;
-
-	if (s->in->rc || n > max || memchr(p, '\0', n)) {
-		rd_fail(s->in);
-		return "";
-	}
-	copy = take(s, n + 1, 1);
-	if (!copy) {
-		return "";
-	}
-	memcpy(copy, p, n);
-	copy[n] = '\0';
-	return copy;
-}
-
-static const char *get_id(struct source *s)
-{
-	const char *id = get_text(s, ID_MAX);
-
-	if (!s->in->rc && !id_is_valid(id)) {
-		rd_fail(s->in);
-	}
-	return id;
-}
-
-static double get_finite(struct source *s)
-{
-	double v = rd_f64(s->in);
-
-	if (!isfinite(v)) {
-		rd_fail(s->in);
-	}
-	return v;
-}
-
-/* An enum or bool of so many values. */
-static unsigned get_choice(struct source *s, unsigned values)
-{
-	unsigned v = rd_u8(s->in);
-
-	if (v >= values) {
-		rd_fail(s->in);
-		return 0;
-	}
-	return v;
-}
-
-static uint32_t get_slot(struct source *s)
-{
-	uint64_t v = rd_var(s->in);
-
-	if (v >= ARMS_MAX) {
-		rd_fail(s->in);
-		return 0;
-	}
-	return (uint32_t)v;
-}
+#include "core/event_source.h"
 
 static double get_propensity(struct source *s)
 {
@@ -189,7 +105,6 @@ static void get_params(struct source *s, struct experiment_spec *ret)
 
 static void get_create(struct source *s, struct experiment_spec *ret)
 {
-	struct spec_arm *arms;
 
 	ret->name = get_id(s);
 	ret->policy = get_id(s);
@@ -203,12 +118,7 @@ static void get_create(struct source *s, struct experiment_spec *ret)
 	ret->nfeatures = rd_count(s->in, 2);
 	ret->features = get_texts(s, ret->nfeatures);
 	get_settings(s, &ret->settings);
-	ret->narms = rd_count(s->in, 3);
-	ret->arms = arms = take(s, ret->narms, sizeof(*arms));
-	for (size_t i = 0; arms && i < ret->narms; i++) {
-		arms[i].id = get_id(s);
-		arms[i].label = get_text(s, LABEL_MAX);
-	}
+	ret->arms = get_arms(s, &ret->narms);
 }
 
 static void get_slots(struct source *s, struct event_decision *ret)
@@ -265,7 +175,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	uint64_t bits = rd_var(s->in), open_us;
 
 	ret->flags = (unsigned)bits & DECISION_FLAGS;
-	if (bits >= 2 * HAS_MEMO ||
+	if (bits >= 2 * HAS_ARM ||
 	    ((ret->flags & DECISION_SLATE) && (ret->flags & DECISION_FORECAST))) {
 		rd_fail(s->in);
 	}
@@ -299,6 +209,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	if (bits & HAS_MEMO) {
 		ret->memo = get_memo(s, &ret->nmemo);
 	}
+	ret->arm = bits & HAS_ARM ? get_id(s) : NULL;
 }
 
 static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum event_kind kind)
@@ -369,7 +280,8 @@ static void get_group_indices(struct source *s, struct event_feedback *ret)
 
 static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
-	const uint64_t known = HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS;
+	const uint64_t known =
+	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM;
 	bool slate;
 	uint64_t bits;
 
@@ -409,6 +321,7 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 	if (bits & HAS_MEMO) {
 		ret->memo = get_memo(s, &ret->nmemo);
 	}
+	ret->arm = bits & HAS_ARM ? get_id(s) : NULL;
 	if (bits & HAS_KEY) {
 		ret->key = get_id(s);
 		ret->fingerprint = rd_u64(s->in);
@@ -465,6 +378,9 @@ static void get_body(struct source *s, struct event *ev)
 		break;
 	case EVENT_PLAN:
 		get_plan(s, &ev->plan);
+		break;
+	case EVENT_STREAM:
+		event_get_stream(s, &ev->stream);
 		break;
 	case EVENT_KINDS:
 	default:

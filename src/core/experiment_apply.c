@@ -37,6 +37,9 @@ int experiment_reserve(struct experiment *e, const struct event *ev)
 	if (ev->kind == EVENT_CHANGE) {
 		return experiment_reserve_label(e, ev->change.label);
 	}
+	if (ev->kind == EVENT_STREAM) {
+		return backlog_reserve_event(e, &ev->stream);
+	}
 	if (ev->kind != EVENT_ARM) {
 		rc = ev->kind == EVENT_DECISION ? reserve_decision(e, &ev->decision) : 0;
 		return rc ? rc : history_reserve(&e->history, ev->at_us);
@@ -88,7 +91,7 @@ static int apply_decision(struct experiment *e, const struct event *ev)
 	const struct event_decision *d = &ev->decision;
 	uint32_t groups[GROUPS_MAX];
 
-	if (!decision_fits(e, d)) {
+	if (!decision_fits(e, d) || backlog_decide(e, d)) {
 		return RC_CORRUPT;
 	}
 	e->totals.decisions++;
@@ -139,7 +142,7 @@ static void learn(struct experiment *e, const struct event *ev, const struct pic
 {
 	const struct event_feedback *f = &ev->feedback;
 
-	if (!(f->flags & FEEDBACK_FORECAST)) {
+	if (!(f->flags & FEEDBACK_FORECAST) && backlog_is_of(e, pick->slot, f->ref)) {
 		count_learnt(&e->arms.totals[pick->slot], value);
 	}
 	for (size_t i = 0; i < f->ngroups; i++) {
@@ -320,6 +323,7 @@ static int apply_arm(struct experiment *e, const struct event *ev)
 			experiment_add_arm(e, c->id, c->label);
 		} else if (e->arms.arm[c->slot].state != c->state) {
 			arms_set(&e->arms, c->slot, c->state);
+			backlog_keep(e, c->slot);
 			e->ops->arm_set(e->state, c->slot, c->state);
 		}
 	}
@@ -389,6 +393,9 @@ int experiment_apply(struct experiment *e, const struct event *ev)
 		break;
 	case EVENT_PLAN:
 		rc = apply_plan(e, ev);
+		break;
+	case EVENT_STREAM:
+		rc = backlog_apply(e, ev);
 		break;
 	default:
 		rc = RC_CORRUPT;

@@ -142,7 +142,7 @@ int api_problem(struct api_call *c)
 
 /* ---- the log as JSON Lines ---- */
 
-struct event_stream {
+struct event_lines {
 	struct http_stream base; /* first */
 	struct engine *g;
 	char name[ID_MAX + 1]; /* looked up anew each time: it may be purged meanwhile */
@@ -164,7 +164,7 @@ static int put_bytes(const char *p, size_t n, void *arg)
 
 static int stream_event(void *arg, const struct event *ev)
 {
-	struct event_stream *s = arg;
+	struct event_lines *s = arg;
 	json_t *line = event_to_json(s->e, ev);
 	int rc = line ? json_dump_callback(line, put_bytes, s->out, API_DUMP) : RC_MEMORY;
 
@@ -181,7 +181,7 @@ static int stream_event(void *arg, const struct event *ev)
 
 static int stream_next(struct http_stream *base, struct buf *out)
 {
-	struct event_stream *s = (struct event_stream *)base;
+	struct event_lines *s = (struct event_lines *)base;
 	struct engine_item *it;
 	size_t want = s->left < STREAM_CHUNK ? (size_t)s->left : STREAM_CHUNK;
 	int rc;
@@ -206,7 +206,7 @@ static int stream_next(struct http_stream *base, struct buf *out)
 
 static void stream_free(struct http_stream *base)
 {
-	struct event_stream *s = (struct event_stream *)base;
+	struct event_lines *s = (struct event_lines *)base;
 
 	arena_release(&s->mem);
 	free(s);
@@ -225,7 +225,7 @@ static int arg_bool(struct api_call *c, const char *name, const char *text, bool
 int api_events(struct api_call *c)
 {
 	const char *follow = http_request_arg(c->rq, "follow");
-	struct event_stream *s;
+	struct event_lines *s;
 	struct engine_item *it;
 	uint64_t after, limit;
 	bool follows = false;
