@@ -42,6 +42,7 @@ static const struct route routes[] = {
 	{{"GET", "/v1/experiments/{e}/arms", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_arm_list},
 	{{"PATCH", "/v1/experiments/{e}/arms/{a}", API_ADMIN, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_arm_patch},
 	{{"DELETE", "/v1/experiments/{e}/arms/{a}", API_ADMIN, 0}, MEDIA_NONE, JSON_TYPE, api_arm_delete},
+	{{"POST", "/v1/experiments/{e}/stream", API_ADMIN, SMALL_BODY}, MEDIA_JSON, JSON_TYPE, api_stream},
 	{{"GET", "/v1/experiments/{e}/decisions/{d}", API_READ, 0}, MEDIA_NONE, JSON_TYPE, api_decision_get},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/void", API_DECIDE, 0}, MEDIA_NONE, JSON_TYPE, api_decision_void},

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/api_batch.h"
 
+#include "serve/engine_stream.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +225,7 @@ int api_batch(struct api_call *c, const struct api_batch_ops *ops)
 
 	buf_init(&out, ANSWER_BYTES_MAX);
 	if (rc == 0) {
+		engine_look_ahead(c->a->o.engine, it);
 		rc = is_lines(c) ? from_lines(c, &b) : from_json(c, &b);
 	}
 	if (rc == 0) {

@@ -8,6 +8,7 @@
 #include "json/spec_json.h"
 #include "json/stats_json.h"
 #include "serve/api_impl.h"
+#include "serve/engine_stream.h"
 
 #define METRICS_BYTES_MAX (1u << 20)
 
@@ -29,6 +30,12 @@ int api_stats(struct api_call *c)
 	}
 	e = engine_lock(it);
 	out = stats_to_json(e, (size_t)buckets, API_PAGE_MAX);
+	if (out && experiment_has_stream(e) &&
+	    json_object_set_new_nocheck(
+		out, "stream", stream_to_json(e, engine_oldest_offer_us(it), c->rq->now_us))) {
+		json_decref(out);
+		out = NULL;
+	}
 	engine_unlock(it);
 	return out ? api_send(c, 200, out) : api_out_of_memory(c);
 }
