@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 
-MODULES = ["bench_http", "bench_engine", "bench_store"]
+MODULES = ["bench_http", "bench_engine", "bench_store", "bench_stream"]
 CASES = []
 
 
