@@ -273,6 +273,7 @@ static void stream_describe(const void *state, uint32_t slot, struct arm_view *r
 }
 
 static const char *const modes[] = {"race", "tuned", "levels", "budget", "uniform", "naive", NULL};
+static const char *const memories[] = {"ids", "none", NULL};
 static const char *const presets[] = {"default", "short", "loglog", "log", NULL};
 
 /* clang-format off */
@@ -316,6 +317,12 @@ static const struct param_desc stream_param_table[] = {
 	{.name = "max_lost", .type = PARAM_F64, AT(max_lost), .min = 0, .max = 1e9,
 	 .flags = PARAM_UNSET,
 	 .text = "pulls without a reward after which an arm is dropped; else the test's length"},
+	{.name = "backlog_max", .type = PARAM_F64, AT(backlog_max), .min = 0, .max = 1e15, .dflt = 0,
+	 .text = "arms that may wait to be read; 0: any number"},
+	{.name = "arm_ttl_s", .type = PARAM_F64, AT(arm_ttl_s), .min = 0, .max = 3e9, .dflt = 0,
+	 .text = "seconds after which an arm that still waits is not read any more; 0: for ever"},
+	{.name = "remember", .type = PARAM_CHOICE, AT(remember), .choices = memories,
+	 .text = "ids: an arm comes once; none: one that is offered again is a new arm"},
 	{.name = NULL},
 };
 /* clang-format on */
@@ -342,4 +349,5 @@ const struct policy_ops streaming_ops = {
     .serialise = stream_serialise,
     .deserialise = stream_deserialise,
     .describe = stream_describe,
+    .stream = &streaming_queue,
 };

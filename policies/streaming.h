@@ -18,6 +18,7 @@ enum stream_mode {
 	STREAM_NAIVE
 };
 enum stream_preset { STREAM_DEFAULT, STREAM_SHORT, STREAM_LOGLOG, STREAM_LOG };
+enum stream_memory { STREAM_IDS, STREAM_FORGET };
 enum stream_role { STREAM_TEST, STREAM_KING, STREAM_FILL };
 
 struct stream_params {
@@ -25,7 +26,8 @@ struct stream_params {
 	double ratio, horizon, arms_expected;
 	double c, c_delta, delta, level_scale, n0_scale, growth, crown, margin, share;
 	int64_t m_min, test_pulls;
-	double max_lost;
+	double max_lost, backlog_max, arm_ttl_s;
+	int remember;
 };
 
 /* The arm that is tried out. What its length depends on is fixed when it is read. */
@@ -53,7 +55,8 @@ struct streaming {
 	double lo, width;
 	uint8_t *arm; /* per slot: enum arm_state, and ARM_READ once it was read */
 	uint32_t slots, cap;
-	uint32_t cursor; /* no slot before it waits to be read */
+	uint32_t cursor;           /* no slot before it waits to be read */
+	uint64_t offered, waiting; /* as the backlog has them; not saved */
 	uint64_t decisions, read, serial, crowned, dropped, expired;
 	uint32_t king, deputy; /* or STREAM_NONE; mode levels: in level[] */
 	double bench, deputy_bench, phi;
@@ -65,15 +68,20 @@ struct streaming {
 
 #define ARM_READ 4
 
+/* streaming_queue.c: arms that wait outside. */
+extern const struct stream_ops streaming_queue;
+
 /* streaming_plan.c: how long a test is. */
 void stream_plan(const struct streaming *s, struct stream_test *ret);
+double stream_ratio(const struct streaming *s); /* decisions per arm that comes */
 /* What must not be undercut at the checkpoint that the test has reached. */
 double stream_radius(const struct streaming *s, const struct stream_test *t);
 uint32_t stream_nlevels(const struct stream_params *p);
 uint64_t stream_level_cap(const struct streaming *s, uint32_t level);
 
 /* streaming_test.c: what follows from rewards. */
-void stream_next(struct streaming *s); /* reads an arm if none is tested */
+void stream_next(struct streaming *s);                /* reads an arm if none is tested */
+void stream_read(struct streaming *s, uint32_t slot); /* begins its test */
 void stream_checkpoint(struct streaming *s);
 void stream_abort(struct streaming *s); /* drops the arm under test, reads the next */
 void stream_remove(struct streaming *s, uint32_t slot);

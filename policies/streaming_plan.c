@@ -21,9 +21,10 @@ struct level {
 static const struct level default_levels[] = {{1, 4}, {4, 4}, {16, 4096}, {65536, 0}};
 static const struct level short_levels[] = {{1, 2}, {2, 2}, {4, 0}};
 
-static double rho_of(const struct streaming *s)
+double stream_ratio(const struct streaming *s)
 {
 	const struct stream_params *p = s->params;
+	uint64_t arms = s->offered > s->slots ? s->offered : s->slots;
 	double rho;
 
 	if (p->horizon > 0 && p->arms_expected > 0) {
@@ -33,7 +34,7 @@ static double rho_of(const struct streaming *s)
 	if (p->ratio > 0) {
 		return p->ratio;
 	}
-	rho = ((double)s->decisions + PRIOR_DECISIONS) / ((double)s->slots + 1);
+	rho = ((double)s->decisions + PRIOR_DECISIONS) / ((double)arms + 1);
 	return rho < RHO_MIN ? RHO_MIN : rho > RHO_MAX ? RHO_MAX : rho;
 }
 
@@ -153,7 +154,7 @@ uint64_t stream_level_cap(const struct streaming *s, uint32_t level)
 void stream_plan(const struct streaming *s, struct stream_test *t)
 {
 	const struct stream_params *p = s->params;
-	double rho = rho_of(s), rho23 = num_pow(rho, TWO_THIRDS);
+	double rho = stream_ratio(s), rho23 = num_pow(rho, TWO_THIRDS);
 
 	t->eps = 1 / third_root(rho);
 	t->nplan = 1;

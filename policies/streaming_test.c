@@ -50,13 +50,18 @@ void stream_next(struct streaming *s)
 	while (s->cursor < s->slots && s->arm[s->cursor] != ARM_ACTIVE) {
 		s->cursor++;
 	}
-	if (s->cursor == s->slots) {
+	if (s->cursor < s->slots) {
+		stream_read(s, s->cursor++);
+	} else if (s->waiting == 0) {
 		play_off(s);
-		return;
 	}
-	s->arm[s->cursor] |= ARM_READ;
+}
+
+void stream_read(struct streaming *s, uint32_t slot)
+{
+	s->arm[slot] |= ARM_READ;
 	s->read++;
-	start(s, s->cursor++, 0);
+	start(s, slot, 0);
 }
 
 static void end(struct streaming *s)

@@ -43,7 +43,7 @@ static int decision(const struct walk *w, const struct event_decision *d)
 		return 0; /* no single arm: picks stays 0 */
 	}
 	to->picks = d->npicks;
-	to->arm = arm_of(w, d->picks[0].slot);
+	to->arm = d->arm ? text_of(d->arm) : arm_of(w, d->picks[0].slot);
 	to->propensity = d->picks[0].propensity;
 	for (size_t i = 0; rc == 0 && (d->flags & DECISION_RESTRICTED) && i < d->nslots; i++) {
 		struct jsonl_text id = arm_of(w, d->slots[i]);
@@ -64,7 +64,7 @@ static void feedback(const struct walk *w, const struct event *ev)
 	to->kind = ev->kind == EVENT_REWARD ? JSONL_REWARD : JSONL_END;
 	to->is_void = ev->kind == EVENT_VOID;
 	to->ref = f->ref;
-	to->arm = arm_of(w, f->pick.slot);
+	to->arm = f->arm ? text_of(f->arm) : arm_of(w, f->pick.slot);
 	to->propensity = f->pick.propensity;
 	to->reward = f->reward;
 	to->has_learnt = f->flags & FEEDBACK_LEARN;

@@ -155,6 +155,73 @@ uint32_t arms_add(struct arms *a, const char *id, const char *label)
 	return slot;
 }
 
+int arms_reserve_text(struct arms *a, size_t bytes)
+{
+	size_t live = 1;
+	char *old = a->names, *names;
+
+	if (a->names_len + bytes <= a->names_cap) {
+		return 0;
+	}
+	for (uint32_t slot = 0; slot < a->n; slot++) {
+		live += strlen(arms_id(a, slot)) + strlen(arms_label(a, slot)) + 2;
+	}
+	names = malloc(2 * live + bytes);
+	if (!names) {
+		return RC_MEMORY;
+	}
+	a->names = names;
+	a->names_cap = 2 * live + bytes;
+	a->names_len = 0;
+	name_add(a, "");
+	for (uint32_t slot = 0; slot < a->n; slot++) {
+		struct arm *arm = &a->arm[slot];
+
+		arm->id = name_add(a, old + arm->id);
+		arm->label = name_add(a, old + arm->label);
+	}
+	free(old);
+	return 0;
+}
+
+/* Takes the slot's id out of the table; those that stood behind it for want of its place move up.
+ */
+static void table_remove(struct arms *a, uint32_t slot)
+{
+	uint32_t mask = a->table_size - 1, hole = table_place(a, arms_id(a, slot)), i = hole;
+
+	for (;;) {
+		uint32_t home;
+		const char *id;
+
+		i = (i + 1) & mask;
+		if (!a->table[i]) {
+			break;
+		}
+		id = arms_id(a, a->table[i] - 1);
+		home = (uint32_t)hash_keyed(a->key, id, strlen(id)) & mask;
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			a->table[hole] = a->table[i];
+			hole = i;
+		}
+	}
+	a->table[hole] = 0;
+}
+
+void arms_replace(struct arms *a, uint32_t slot, const char *id, const char *label)
+{
+	if (a->table) {
+		table_remove(a, slot);
+	}
+	a->arm[slot].id = name_add(a, id);
+	a->arm[slot].label = name_add(a, label);
+	a->totals[slot] = (struct arm_totals){.decisions = 0};
+	if (a->table) {
+		a->table[table_place(a, id)] = slot + 1;
+	}
+	arms_set(a, slot, ARM_ACTIVE);
+}
+
 /* The first place in active whose slot is not below this one. */
 static uint32_t active_place(const struct arms *a, uint32_t slot)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arms of an experiment: id <-> slot, state, totals. Slots are dense and never reused. */
+/* The arms of an experiment: id <-> slot, state, totals. Slots are dense; only a policy with a
+ * stream has them used again. */
 #ifndef CORE_ARM_H
 #define CORE_ARM_H
 
@@ -36,6 +37,10 @@ void arms_release(struct arms *a);
 int arms_reserve(struct arms *a, size_t n, size_t text_bytes);
 /* Reserved before; returns the new slot. */
 uint32_t arms_add(struct arms *a, const char *id, const char *label);
+/* Room for so many bytes of names, those that nobody has any more given up. RC_MEMORY. */
+int arms_reserve_text(struct arms *a, size_t bytes);
+/* Reserved before; another arm takes the slot, active and with no totals. */
+void arms_replace(struct arms *a, uint32_t slot, const char *id, const char *label);
 void arms_set(struct arms *a, uint32_t slot, enum arm_state to);
 uint32_t arms_find(const struct arms *a, const char *id); /* slot or ARM_NONE */
 const char *arms_id(const struct arms *a, uint32_t slot);

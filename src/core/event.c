@@ -6,8 +6,8 @@
 
 #include "core/event_impl.h"
 
-const char *const event_kind_names[EVENT_KINDS] = {
-    NULL, "create", "decision", "reward", "expiry", "activate", "void", "arm", "change", "plan"};
+const char *const event_kind_names[EVENT_KINDS] = {NULL, "create", "decision", "reward", "expiry",
+    "activate", "void", "arm", "change", "plan", "stream"};
 const char *const feedback_status_names[FEEDBACK_STATUSES + 1] = {
     "learnt", "recorded", "pending", "late", "duplicate", NULL};
 
@@ -118,7 +118,8 @@ static void put_decision(struct buf *out, const struct event_decision *d, uint64
 {
 	buf_put_var(out, d->flags | (d->id ? HAS_ID : 0) | (d->subject ? HAS_SUBJECT : 0) |
 			     (d->context ? HAS_CONTEXT : 0) | (d->dim ? HAS_X : 0) |
-			     (d->ngroups ? HAS_GROUPS : 0) | (d->nmemo ? HAS_MEMO : 0));
+			     (d->ngroups ? HAS_GROUPS : 0) | (d->nmemo ? HAS_MEMO : 0) |
+			     (d->arm ? HAS_ARM : 0));
 	if (d->id) {
 		put_text(out, d->id);
 		buf_put_u64(out, d->fingerprint);
@@ -156,6 +157,9 @@ static void put_decision(struct buf *out, const struct event_decision *d, uint64
 	}
 	if (d->nmemo) {
 		buf_put_str(out, d->memo, d->nmemo);
+	}
+	if (d->arm) {
+		put_text(out, d->arm);
 	}
 }
 
@@ -201,7 +205,7 @@ static void put_feedback(struct buf *out, const struct event_feedback *f, enum e
 	buf_put_u8(out, (uint8_t)f->flags);
 	buf_put_var(out, (f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0) |
 			     (f->ngroups ? HAS_GROUPS : 0) | (f->nmemo ? HAS_MEMO : 0) |
-			     (f->nresults ? HAS_RESULTS : 0));
+			     (f->nresults ? HAS_RESULTS : 0) | (f->arm ? HAS_ARM : 0));
 	buf_put_var(out, f->ref);
 	if (f->id) {
 		put_text(out, f->id);
@@ -238,6 +242,9 @@ static void put_feedback(struct buf *out, const struct event_feedback *f, enum e
 	}
 	if (f->nmemo) {
 		buf_put_str(out, f->memo, f->nmemo);
+	}
+	if (f->arm) {
+		put_text(out, f->arm);
 	}
 	if (f->key) {
 		put_text(out, f->key);
@@ -288,6 +295,9 @@ void event_encode(const struct event *ev, struct buf *out)
 		break;
 	case EVENT_PLAN:
 		put_plan(out, &ev->plan);
+		break;
+	case EVENT_STREAM:
+		event_put_stream(out, &ev->stream);
 		break;
 	case EVENT_KINDS:
 		break;

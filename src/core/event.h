@@ -24,6 +24,7 @@ enum event_kind {
 	EVENT_ARM,
 	EVENT_CHANGE, /* settings */
 	EVENT_PLAN,   /* computed beside the decisions */
+	EVENT_STREAM, /* of a policy with a stream: its backlog */
 	EVENT_KINDS
 };
 extern const char *const event_kind_names[EVENT_KINDS]; /* "create", ...; [0] is NULL */
@@ -62,6 +63,7 @@ struct event_decision {
 	const void *memo; /* the policy's, for its update */
 	size_t nmemo;
 	struct watched watched;
+	const char *arm; /* of a policy with a stream: the arm's id, for its slot is used again */
 };
 
 enum arm_op { ARM_OP_ADD, ARM_OP_SET };
@@ -89,6 +91,29 @@ struct event_plan {
 	size_t n;
 };
 
+enum stream_op {
+	STREAM_OFFER, /* arms join the backlog; each has the position after the one before */
+	STREAM_READ,  /* one leaves it for a slot; those before it have waited too long */
+	STREAM_SKIP,  /* those before a position have waited too long */
+	STREAM_CLOSE, /* no more arms come */
+	STREAM_OPS
+};
+extern const char *const stream_op_names[STREAM_OPS + 1];
+struct event_stream {
+	enum stream_op op;
+	/* OFFER */
+	uint64_t before; /* seq of the offer before it; 1 when there was none */
+	bool remember;   /* the ids are found again */
+	const struct spec_arm *arms;
+	size_t n;
+	/* OFFER: of its first arm; READ: of the arm; SKIP: of the new head */
+	uint64_t position;
+	/* READ, SKIP */
+	uint64_t offer; /* seq of the offer that the position before the new head is of */
+	uint32_t slot;  /* READ */
+	const char *id, *label;
+};
+
 struct event {
 	enum event_kind kind;
 	uint64_t seq;   /* 1, 2, 3 ... within the experiment; 1 is its creation */
@@ -100,6 +125,7 @@ struct event {
 		struct event_arm arm;
 		struct settings change; /* all settings after the change */
 		struct event_plan plan;
+		struct event_stream stream;
 	};
 };
 

@@ -67,7 +67,7 @@ unsigned source_choice(struct source *s, unsigned values)
 	return v;
 }
 
-static uint32_t get_slot(struct source *s)
+uint32_t source_slot(struct source *s)
 {
 	uint64_t v = rd_var(s->in);
 
@@ -185,7 +185,7 @@ static void get_picks(struct source *s, struct event_decision *ret)
 	ret->picks = picks = source_take(s, n, sizeof(*picks));
 	ret->npicks = n;
 	for (size_t i = 0; picks && i < n; i++) {
-		picks[i].slot = get_slot(s);
+		picks[i].slot = source_slot(s);
 		picks[i].propensity = get_propensity(s);
 	}
 }
@@ -205,7 +205,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	uint64_t bits = rd_var(s->in), open_us;
 
 	ret->flags = (unsigned)bits & DECISION_FLAGS;
-	if (bits >= 2 * HAS_MEMO ||
+	if (bits >= 2 * HAS_ARM ||
 	    ((ret->flags & DECISION_SLATE) && (ret->flags & DECISION_FORECAST))) {
 		rd_fail(s->in);
 	}
@@ -239,6 +239,7 @@ static void get_decision(struct source *s, struct event_decision *ret, uint64_t 
 	if (bits & HAS_MEMO) {
 		ret->memo = get_memo(s, &ret->nmemo);
 	}
+	ret->arm = bits & HAS_ARM ? source_id(s) : NULL;
 }
 
 static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum event_kind kind)
@@ -251,11 +252,11 @@ static void get_feedback_arms(struct source *s, struct event_feedback *ret, enum
 		return;
 	}
 	for (size_t i = 0; a && i < n; i++) {
-		a[i] = (struct feedback_arm){.index = get_slot(s)};
+		a[i] = (struct feedback_arm){.index = source_slot(s)};
 		if (a[i].index >= SLATE_MAX || (i && a[i].index <= a[i - 1].index)) {
 			rd_fail(s->in);
 		}
-		a[i].pick.slot = get_slot(s);
+		a[i].pick.slot = source_slot(s);
 		a[i].pick.propensity = get_propensity(s);
 		a[i].flags = rd_u8(s->in);
 		if (a[i].flags & ~(unsigned)FEEDBACK_ARM_FLAGS) {
@@ -279,7 +280,7 @@ static void get_results(struct source *s, struct event_feedback *ret)
 	struct result *r = source_take(s, n, sizeof(*r));
 
 	for (size_t i = 0; r && i < n; i++) {
-		r[i].slot = get_slot(s);
+		r[i].slot = source_slot(s);
 		r[i].reward = source_finite(s);
 		if (i && r[i].slot <= r[i - 1].slot) {
 			rd_fail(s->in);
@@ -302,7 +303,7 @@ static void get_group_indices(struct source *s, struct event_feedback *ret)
 		return;
 	}
 	for (size_t i = 0; g && i < n; i++) {
-		g[i] = get_slot(s);
+		g[i] = source_slot(s);
 	}
 	ret->groups = g;
 	ret->ngroups = n;
@@ -310,7 +311,8 @@ static void get_group_indices(struct source *s, struct event_feedback *ret)
 
 static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
-	const uint64_t known = HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS;
+	const uint64_t known =
+	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM;
 	bool slate;
 	uint64_t bits;
 
@@ -328,7 +330,7 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 	} else if (ret->flags & FEEDBACK_FORECAST) {
 		ret->prediction = source_finite(s);
 	} else {
-		ret->pick.slot = get_slot(s);
+		ret->pick.slot = source_slot(s);
 		ret->pick.propensity = get_propensity(s);
 	}
 	if (bits & HAS_X) {
@@ -350,6 +352,7 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 	if (bits & HAS_MEMO) {
 		ret->memo = get_memo(s, &ret->nmemo);
 	}
+	ret->arm = bits & HAS_ARM ? source_id(s) : NULL;
 	if (bits & HAS_KEY) {
 		ret->key = source_id(s);
 		ret->fingerprint = rd_u64(s->in);
@@ -363,7 +366,7 @@ static void get_arm(struct source *s, struct event_arm *ret)
 
 	for (size_t i = 0; c && i < n; i++) {
 		c[i] = (struct arm_change){.op = (enum arm_op)source_choice(s, ARM_OP_SET + 1)};
-		c[i].slot = get_slot(s);
+		c[i].slot = source_slot(s);
 		if (c[i].op == ARM_OP_ADD) {
 			c[i].id = source_id(s);
 			c[i].label = source_text(s, LABEL_MAX);
@@ -406,6 +409,9 @@ static void get_body(struct source *s, struct event *ev)
 		break;
 	case EVENT_PLAN:
 		get_plan(s, &ev->plan);
+		break;
+	case EVENT_STREAM:
+		event_get_stream(s, &ev->stream);
 		break;
 	case EVENT_KINDS:
 	default:

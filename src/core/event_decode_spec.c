@@ -2,6 +2,19 @@
 /* What an experiment is created with, and what is changed of it: the rest of event_decode.c. */
 #include "core/event_impl.h"
 
+const struct spec_arm *source_arms(struct source *s, size_t *ret_n)
+{
+	size_t n = rd_count(s->in, 3);
+	struct spec_arm *arms = source_take(s, n, sizeof(*arms));
+
+	for (size_t i = 0; arms && i < n; i++) {
+		arms[i].id = source_id(s);
+		arms[i].label = source_text(s, LABEL_MAX);
+	}
+	*ret_n = n;
+	return arms;
+}
+
 static void get_settings(struct source *s, struct settings *ret)
 {
 	ret->floor = source_finite(s);
@@ -54,8 +67,6 @@ static void get_groups(struct source *s, struct experiment_spec *ret)
 
 void event_get_create(struct source *s, struct experiment_spec *ret)
 {
-	struct spec_arm *arms;
-
 	ret->name = source_id(s);
 	ret->policy = source_id(s);
 	get_params(s, &ret->params, &ret->nparams);
@@ -68,12 +79,7 @@ void event_get_create(struct source *s, struct experiment_spec *ret)
 	ret->nfeatures = rd_count(s->in, 2);
 	ret->features = source_ids(s, ret->nfeatures);
 	get_settings(s, &ret->settings);
-	ret->narms = rd_count(s->in, 3);
-	ret->arms = arms = source_take(s, ret->narms, sizeof(*arms));
-	for (size_t i = 0; arms && i < ret->narms; i++) {
-		arms[i].id = source_id(s);
-		arms[i].label = source_text(s, LABEL_MAX);
-	}
+	ret->arms = source_arms(s, &ret->narms);
 	if (rd_left(s->in)) { /* since groups can be declared */
 		get_groups(s, ret);
 	}

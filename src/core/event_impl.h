@@ -13,6 +13,7 @@ enum {
 	HAS_CONTEXT = 256,
 	HAS_GROUPS = 512,
 	HAS_MEMO = 1024,
+	HAS_ARM = 2048,
 	HAS_KEY = 1,
 	HAS_RESULTS = 2,
 };
@@ -21,6 +22,9 @@ enum {
 	(DECISION_DEFER | DECISION_RESTRICTED | DECISION_PMF | DECISION_SLATE | DECISION_FORECAST)
 #define FEEDBACK_FLAGS 255u
 #define FEEDBACK_ARM_FLAGS (FEEDBACK_LEARN | FEEDBACK_LOST | FEEDBACK_REVIVED | FEEDBACK_CLIPPED)
+
+/* event_stream.c */
+void event_put_stream(struct buf *out, const struct event_stream *s);
 
 /* Does the encoded form hold `learn`? */
 static inline bool feedback_has_learn(const struct event_feedback *f, enum event_kind kind)
@@ -45,8 +49,11 @@ double source_finite(struct source *s);
 /* An enum or bool of so many values. */
 unsigned source_choice(struct source *s, unsigned values);
 const char *const *source_ids(struct source *s, size_t n);
+uint32_t source_slot(struct source *s);
+const struct spec_arm *source_arms(struct source *s, size_t *ret_n);
 
 void event_get_create(struct source *s, struct experiment_spec *ret);
+void event_get_stream(struct source *s, struct event_stream *ret);
 void event_get_change(struct source *s, struct settings *ret);
 
 #endif

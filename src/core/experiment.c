@@ -101,6 +101,7 @@ int experiment_start(const struct experiment_spec *spec, const struct policy_ops
 	e->slots = spec->slots;
 	arms_init(&e->arms, spec->seed);
 	arms_init(&e->groups, spec->seed);
+	backlog_init(&e->backlog);
 	e->name = strdup(spec->name);
 	e->params = calloc(1, ops->params_size ? ops->params_size : 1);
 	e->other = calloc(1, ops->params_size ? ops->params_size : 1);
@@ -147,6 +148,7 @@ void experiment_free(struct experiment *e)
 	arms_release(&e->arms);
 	arms_release(&e->groups);
 	history_release(&e->history);
+	backlog_release(&e->backlog);
 	free(e);
 }
 
@@ -176,6 +178,7 @@ int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, s
 	if (rc == 0 && (e->traits & POLICY_FULL)) {
 		rc = reserve_results(e);
 	}
+	rc = rc ? rc : backlog_reserve(e);
 	rc = rc ? rc : e->ops->reserve(e->state, e->arms.cap);
 	return rc == RC_LIMIT
 		   ? err_set(err, rc, "too_many", "/arms",
@@ -185,7 +188,10 @@ int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, s
 
 void experiment_add_arm(struct experiment *e, const char *id, const char *label)
 {
-	e->ops->arm_add(e->state, arms_add(&e->arms, id, label));
+	uint32_t slot = arms_add(&e->arms, id, label);
+
+	e->ops->arm_add(e->state, slot);
+	backlog_add_arm(e, slot);
 }
 
 /* All arms of the creation, with ids that are valid and differ. */

@@ -38,6 +38,9 @@ int experiment_reserve(struct experiment *e, const struct event *ev)
 		rc = experiment_reserve_label(e, ev->change.label);
 		return rc ? rc : experiment_reserve_policy(e, &ev->change);
 	}
+	if (ev->kind == EVENT_STREAM) {
+		return backlog_reserve_event(e, &ev->stream);
+	}
 	if (ev->kind != EVENT_ARM) {
 		rc = ev->kind == EVENT_DECISION ? reserve_decision(e, &ev->decision) : 0;
 		return rc ? rc : history_reserve(&e->history, ev->at_us);
@@ -94,7 +97,7 @@ static int apply_decision(struct experiment *e, const struct event *ev)
 	const struct event_decision *d = &ev->decision;
 	uint32_t groups[GROUPS_MAX];
 
-	if (!decision_fits(e, d)) {
+	if (!decision_fits(e, d) || backlog_decide(e, d)) {
 		return RC_CORRUPT;
 	}
 	e->totals.decisions++;
@@ -150,7 +153,7 @@ static void learn(struct experiment *e, const struct event *ev, const struct pic
 {
 	const struct event_feedback *f = &ev->feedback;
 
-	if (!(f->flags & FEEDBACK_FORECAST)) {
+	if (!(f->flags & FEEDBACK_FORECAST) && backlog_is_of(e, pick->slot, f->ref)) {
 		count_learnt(&e->arms.totals[pick->slot], value);
 	}
 	for (size_t i = 0; i < f->ngroups; i++) {
@@ -331,6 +334,7 @@ static int apply_arm(struct experiment *e, const struct event *ev)
 			experiment_add_arm(e, c->id, c->label);
 		} else if (e->arms.arm[c->slot].state != c->state) {
 			arms_set(&e->arms, c->slot, c->state);
+			backlog_keep(e, c->slot);
 			e->ops->arm_set(e->state, c->slot, c->state);
 		}
 	}
@@ -402,6 +406,9 @@ int experiment_apply(struct experiment *e, const struct event *ev)
 		break;
 	case EVENT_PLAN:
 		rc = apply_plan(e, ev);
+		break;
+	case EVENT_STREAM:
+		rc = backlog_apply(e, ev);
 		break;
 	default:
 		rc = RC_CORRUPT;

@@ -105,6 +105,7 @@ static int feedback_event(const struct experiment *e, const struct event *d, enu
 	f->dim = of->dim;
 	f->memo = of->memo;
 	f->nmemo = of->nmemo;
+	f->arm = of->arm;
 	if (of->flags & DECISION_SLATE) {
 		f->flags = FEEDBACK_SLATE;
 	} else if (of->flags & DECISION_FORECAST) {

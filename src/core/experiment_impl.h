@@ -5,6 +5,21 @@
 
 #include "core/experiment.h"
 
+/* What is known of a slot that is used again. */
+struct stream_slot {
+	uint64_t
+	    added; /* seq of the event that put its arm there; older decisions are of another */
+	bool kept; /* there are decisions that do not say their arm, or its state was set */
+};
+
+/* The arms that wait, counted; see experiment_stream.h. */
+struct backlog {
+	uint64_t added; /* arms that came by other events */
+	uint64_t offered, head, head_seq, tail_seq, skipped, explored;
+	struct stream_slot *slot;
+	uint32_t cap;
+};
+
 struct experiment {
 	const struct policy_ops *ops;
 	void *params, *state;
@@ -29,6 +44,7 @@ struct experiment {
 	bool closed_groups;
 	bool planning; /* a plan was begun and has not come yet */
 	struct history history;
+	struct backlog backlog; /* of a policy with a stream */
 };
 
 /* An experiment without arms whose policy state is fresh (or absent: load brings its own). */
@@ -60,6 +76,21 @@ int experiment_check_settings(
 /* What becomes of a late reward: LATE (dropped), RECORDED, or LEARNT. closed: something else was,
  * or is about to be, learnt in its place. */
 enum feedback_status experiment_judge_late(const struct experiment *e, bool closed);
+
+/* experiment_stream.c; all but the first two do nothing without a stream. */
+void backlog_init(struct backlog *b);
+void backlog_release(struct backlog *b);
+int backlog_reserve(struct experiment *e); /* as many slots as there is room for arms */
+int backlog_reserve_event(struct experiment *e, const struct event_stream *s);
+int backlog_apply(struct experiment *e, const struct event *ev); /* RC_CORRUPT, nothing changed */
+int backlog_decide(struct experiment *e, const struct event_decision *d);
+void backlog_add_arm(struct experiment *e, uint32_t slot);
+void backlog_keep(struct experiment *e, uint32_t slot); /* never to be used again */
+/* Was the decision about the arm that stands there now? */
+bool backlog_is_of(const struct experiment *e, uint32_t slot, uint64_t decision_seq);
+void backlog_save(const struct experiment *e, struct buf *out);
+int backlog_load(struct experiment *e, struct rd *in); /* RC_CORRUPT, RC_MEMORY */
+void backlog_loaded(struct experiment *e);             /* the policy's state is there, too */
 
 bool experiment_is_slate(const struct experiment *e);
 /* The rest of experiment_reward, and of void and expiry, for slates. Flags and kind of ev are set.

@@ -7,6 +7,7 @@
 #include "core/experiment_impl.h"
 
 #define SAVE_VERSION 1
+#define SAVE_VERSION_STREAM 2 /* of a policy with a stream: with a backlog */
 #define SAVE_MAX ((size_t)2 << 30)
 #define PARAMS_MAX 64
 
@@ -67,7 +68,7 @@ static void save_totals(const struct totals *t, struct buf *out)
 
 void experiment_save(const struct experiment *e, struct buf *out)
 {
-	buf_put_u8(out, SAVE_VERSION);
+	buf_put_u8(out, e->ops->stream ? SAVE_VERSION_STREAM : SAVE_VERSION);
 	put_text(out, e->name);
 	put_text(out, e->ops->name);
 	save_params(e, out);
@@ -94,6 +95,7 @@ void experiment_save(const struct experiment *e, struct buf *out)
 	buf_put_u8(out, e->planning);
 	history_save(&e->history, out);
 	buf_put_var(out, e->ops->version);
+	backlog_save(e, out);
 	e->ops->serialise(e->state, out);
 }
 
@@ -268,6 +270,10 @@ static int load_state(struct rd *in, struct experiment *e)
 		return rc;
 	}
 	version = rd_var(in);
+	rc = backlog_load(e, in);
+	if (rc) {
+		return rc;
+	}
 	if (in->rc || version == 0) {
 		return RC_CORRUPT;
 	}
@@ -281,7 +287,11 @@ static int load_state(struct rd *in, struct experiment *e)
 	if (rc == 0 && e->ops->reserve_groups) {
 		rc = e->ops->reserve_groups(e->state, e->groups.n);
 	}
-	return rc ? rc : experiment_reserve_arms(e, 0, 0, NULL);
+	rc = rc ? rc : experiment_reserve_arms(e, 0, 0, NULL);
+	if (rc == 0) {
+		backlog_loaded(e);
+	}
+	return rc;
 }
 
 int experiment_load(
@@ -295,12 +305,16 @@ int experiment_load(
 	unsigned version = rd_u8(in);
 	int rc;
 
-	if (in->rc || version != SAVE_VERSION) {
+	if (in->rc || version < SAVE_VERSION || version > SAVE_VERSION_STREAM) {
 		return in->rc || version == 0 ? RC_CORRUPT : RC_VERSION;
 	}
 	arena_init(&mem, 1u << 20);
 	load_spec(in, &mem, &spec);
 	ops = in->rc ? NULL : find(spec.policy);
+	if (ops && version != (ops->stream ? SAVE_VERSION_STREAM : SAVE_VERSION)) {
+		arena_release(&mem); /* from before there were backlogs: the log knows better */
+		return ops->stream ? RC_VERSION : RC_CORRUPT;
+	}
 	rc = ops && spec_check(&spec, &err) == 0 ? experiment_start(&spec, ops, false, &e, &err)
 						 : RC_CORRUPT;
 	if (rc == 0) {

@@ -335,6 +335,15 @@ static int answer(struct making *m, bool want_pmf, uint64_t *ret_repeat, struct 
 	return rc ? rc : take_memo(m, err);
 }
 
+/* Of a policy with a stream: the slot's arm may be another when the answer is asked for again. */
+static int take_arm(struct making *m, struct errinfo *err)
+{
+	const char *id = arms_id(&m->e->arms, m->picks[0].slot);
+
+	m->d->arm = arena_text(m->mem, id, strlen(id));
+	return m->d->arm ? 0 : experiment_no_memory(err);
+}
+
 /* The indices of the named groups, each once; one that is new gets the number it will have. */
 static int resolve_groups(
     const struct experiment *e, const struct select_in *in, struct making *m, struct errinfo *err)
@@ -467,6 +476,9 @@ int experiment_select(const struct experiment *e, const struct select_in *in, ui
 		rc = answer(&m, in->want_pmf, &repeat, err);
 	}
 	buf_release(&m.memo);
+	if (rc == 0 && e->ops->stream) {
+		rc = take_arm(&m, err);
+	}
 	if (rc) {
 		return rc;
 	}

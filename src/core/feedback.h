@@ -56,6 +56,7 @@ struct event_feedback {
 	size_t ngroups;
 	const void *memo; /* copied from the decision */
 	size_t nmemo;
+	const char *arm;      /* likewise; of a policy with a stream only */
 	double prediction;    /* with FEEDBACK_FORECAST, copied likewise */
 	const char *key;      /* NULL when none */
 	uint64_t fingerprint; /* of the request; 0 without key */

@@ -9,7 +9,8 @@
  * from the generator it is given. Whatever enters the state or a probability uses + - * / sqrt and
  * base/num, so that a replay gives the same bytes on every machine. Only the hooks marked "changes"
  * change the state; they are called when an event is applied and cannot fail: memory was reserved
- * before. Arms are slots 0, 1, 2 ... in order of arrival; a slot is never used again. */
+ * before. Arms are slots 0, 1, 2 ... in order of arrival; a slot is never used again, unless the
+ * policy has a stream. */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
 
@@ -22,6 +23,7 @@
 #include "base/param.h"
 #include "base/rng.h"
 #include "core/ask.h"
+#include "core/stream.h"
 
 enum arm_state { ARM_ACTIVE, ARM_PAUSED, ARM_RETIRED };
 
@@ -136,6 +138,7 @@ struct policy_ops {
 	/* The inverse, bit for bit. RC_CORRUPT for anything serialise cannot have written. */
 	int (*deserialise)(const struct policy_env *env, struct rd *in, void **ret_state);
 	void (*describe)(const void *state, uint32_t slot, struct arm_view *ret); /* optional */
+	const struct stream_ops *stream;                                          /* optional */
 };
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/digits.h"
+#include "core/experiment_stream.h"
 #include "json/bind.h"
 
 #define ELIGIBLE_MAX 10000
@@ -271,10 +272,13 @@ static void put_member(struct buf *out, const char *key, const char *value)
 }
 
 /* "arm":"news","propensity":0.5 */
-static void put_pick(struct buf *out, const struct experiment *e, const struct pick *p)
+static void put_pick(
+    struct buf *out, const struct experiment *e, const struct event_decision *d, size_t i)
 {
+	const struct pick *p = &d->picks[i];
+
 	put(out, "\"arm\":\"");
-	put(out, arms_id(experiment_arms(e), p->slot));
+	put(out, d->arm ? d->arm : arms_id(experiment_arms(e), p->slot));
 	put(out, "\",\"propensity\":");
 	put_real(out, p->propensity);
 }
@@ -295,7 +299,7 @@ static void put_picks(struct buf *out, const struct experiment *e, const struct 
 	}
 	put(out, ",");
 	from = out->len;
-	put_pick(out, e, &d->picks[0]);
+	put_pick(out, e, d, 0);
 	to = out->len;
 	put(out, ",\"arms\":[{");
 	if (buf_reserve(out, to - from)) {
@@ -305,7 +309,7 @@ static void put_picks(struct buf *out, const struct experiment *e, const struct 
 	buf_put(out, first, to - from);
 	for (size_t i = 1; i < d->npicks; i++) {
 		put(out, "},{");
-		put_pick(out, e, &d->picks[i]);
+		put_pick(out, e, d, i);
 	}
 	put(out, "}]");
 }
@@ -326,6 +330,7 @@ void decision_write(const struct experiment *e, const struct event *ev, struct b
 {
 	const struct event_decision *d = &ev->decision;
 	char scratch[DECISION_ID_MAX], at[CLOCK_TEXT_MAX];
+	const char *role;
 
 	put(out, "{\"id\":\"");
 	put(out, experiment_decision_id(e, ev, scratch));
@@ -345,6 +350,10 @@ void decision_write(const struct experiment *e, const struct event *ev, struct b
 	}
 	if (d->flags & DECISION_DEFER) {
 		put(out, ",\"deferred\":true");
+	}
+	role = experiment_role(e, d);
+	if (role) {
+		put_member(out, "role", role);
 	}
 	if (d->pmf) {
 		put_pmf(out, e, d);

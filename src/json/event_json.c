@@ -21,6 +21,12 @@ static json_t *id_of(const struct experiment *e, uint32_t slot)
 	return json_string_nocheck(arms_id(experiment_arms(e), slot));
 }
 
+/* The arm as the event has it, where its slot is used again. */
+static json_t *arm_of(const struct experiment *e, const char *arm, uint32_t slot)
+{
+	return arm ? json_string_nocheck(arm) : id_of(e, slot);
+}
+
 /* 64 bits are more than a JSON number holds. */
 static json_t *hex(uint64_t v)
 {
@@ -172,10 +178,13 @@ static int put_draw(json_t *o, const struct experiment *e, const struct event_de
 
 	for (size_t i = 0; i < d->npicks; i++) {
 		rc |= json_array_append_new(
-		    picks, json_pack("{so sf}", "arm", id_of(e, d->picks[i].slot), "propensity",
-			       d->picks[i].propensity));
+		    picks, json_pack("{so sf}", "arm", arm_of(e, d->arm, d->picks[i].slot),
+			       "propensity", d->picks[i].propensity));
 	}
 	rc |= set(o, "arms", picks);
+	if (d->arm) {
+		rc |= set(o, "slot", json_integer(d->picks[0].slot));
+	}
 	if (d->flags & DECISION_SLATE) {
 		rc |= set(o, "slate", json_true());
 	}
@@ -263,7 +272,8 @@ static int put_subject(json_t *o, const struct experiment *e, const struct event
 		return set(o, "prediction", json_real(f->prediction));
 	}
 	if (!(f->flags & FEEDBACK_SLATE)) {
-		rc |= set(o, "arm", id_of(e, f->pick.slot));
+		rc |= set(o, "arm", arm_of(e, f->arm, f->pick.slot));
+		rc |= f->arm ? set(o, "slot", json_integer(f->pick.slot)) : 0;
 		return rc | set(o, "propensity", json_real(f->pick.propensity));
 	}
 	arms = json_array();
@@ -367,6 +377,35 @@ static int put_arms(json_t *o, const struct experiment *e, const struct event_ar
 	return rc | set(o, "changes", list);
 }
 
+static int put_stream(json_t *o, const struct event_stream *s)
+{
+	json_t *arms;
+	int rc = set(o, "op", json_string_nocheck(stream_op_names[s->op]));
+
+	if (s->op == STREAM_CLOSE) {
+		return rc;
+	}
+	rc |= set(o, "position", json_integer((json_int_t)s->position));
+	if (s->op != STREAM_OFFER) {
+		rc |= set(o, "offer", json_integer((json_int_t)s->offer));
+	}
+	if (s->op == STREAM_READ) {
+		rc |= set(o, "slot", json_integer(s->slot));
+		rc |= set(o, "arm", json_string_nocheck(s->id));
+		rc |= set(o, "label", json_string(s->label));
+	} else if (s->op == STREAM_OFFER) {
+		arms = json_array();
+		for (size_t i = 0; i < s->n; i++) {
+			rc |= json_array_append_new(arms,
+			    json_pack("{ss ss}", "id", s->arms[i].id, "label", s->arms[i].label));
+		}
+		rc |= set(o, "arms", arms);
+		rc |= set(o, "before", json_integer((json_int_t)s->before));
+		rc |= set(o, "remember", json_boolean(s->remember));
+	}
+	return rc;
+}
+
 json_t *event_to_json(const struct experiment *e, const struct event *ev)
 {
 	char at[CLOCK_TEXT_MAX];
@@ -393,6 +432,8 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 		if (ev->plan.op != PLAN_BEGIN) {
 			rc |= set(o, "bytes", hex_bytes(ev->plan.bytes, ev->plan.n));
 		}
+	} else if (ev->kind == EVENT_STREAM) {
+		rc |= put_stream(o, &ev->stream);
 	}
 	return bind_whole(o, rc);
 }

@@ -10,7 +10,7 @@
 
 /* Every member of any kind; each kind's table names those it has. */
 struct line {
-	uint64_t version, seq, ref, slots, seed;
+	uint64_t version, seq, ref, slots, seed, slot, position, offer, before;
 	const char *memo, *bytes;
 	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint;
 	int kind, op, status, state, goal, late_rule, aggregate;
@@ -18,7 +18,7 @@ struct line {
 	const json_t *fallback, *window, *expires_at;
 	const json_t *arms, *pmf, *rewards, *context, *x, *changes, *policy, *params;
 	struct bind_ids eligible, active, groups, features;
-	bool auto_groups, deferred, slate, closes, lost, revived, late, clipped;
+	bool auto_groups, remember, deferred, slate, closes, lost, revived, late, clipped;
 };
 
 struct line_source {
@@ -38,6 +38,11 @@ int line_doubles(struct line_source *s, const json_t *list, const char *field, c
 int line_bytes(struct line_source *s, const char *text, const char *pointer, size_t max,
     const void **ret, size_t *ret_n);
 int line_fingerprint(struct line_source *s, bool due, uint64_t *ret);
+/* Does the line name the slot beside the arm? Those of a policy with a stream do. */
+bool line_has_slot(const struct line_source *s, uint32_t *ret_slot);
+/* event_read_arms.c */
+int line_arms(struct line_source *s, struct event_arm *ret);
+int line_stream(struct line_source *s, struct event_stream *ret);
 int line_feedback(struct line_source *s, struct event *ev);
 
 #endif

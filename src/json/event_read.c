@@ -31,6 +31,8 @@
 	{"late", BIND_CHOICE, AT(late_rule), MUST, 0, 0, late_rule_names}, \
 	{"aggregate", BIND_CHOICE, AT(aggregate), MUST, 0, 0, aggregate_names}
 
+#define SLOT_FIELD {"slot", BIND_U64, AT(slot), 0, 0, ARMS_MAX - 1, NULL}
+
 static const struct bind_field create_fields[] = {
 	LINE_FIELDS,
 	SETTINGS_FIELDS,
@@ -65,6 +67,7 @@ static const struct bind_field decision_fields[] = {
 	{"slate", BIND_BOOL, AT(slate), 0, 0, 0, NULL},
 	{"prediction", BIND_NUMBER, AT(prediction), 0, -DBL_MAX, DBL_MAX, NULL},
 	{"memo", BIND_TEXT, AT(memo), 0, 0, 2 * MEMO_MAX, NULL},
+	SLOT_FIELD,
 	{.name = NULL},
 };
 
@@ -83,6 +86,7 @@ static const struct bind_field decision_fields[] = {
 	{"closes", BIND_BOOL, AT(closes), 0, 0, 0, NULL}, \
 	{"lost", BIND_BOOL, AT(lost), 0, 0, 0, NULL}, \
 	{"revived", BIND_BOOL, AT(revived), 0, 0, 0, NULL}, \
+	SLOT_FIELD, \
 	{"x", BIND_JSON, AT(x), 0, 0, 0, NULL}
 
 static const struct bind_field feedback_fields[] = {FEEDBACK_FIELDS, {.name = NULL}};
@@ -113,6 +117,20 @@ static const struct bind_field plan_fields[] = {
 	{.name = NULL},
 };
 
+static const struct bind_field stream_fields[] = {
+	LINE_FIELDS,
+	SLOT_FIELD,
+	{"op", BIND_CHOICE, AT(op), MUST, 0, 0, stream_op_names},
+	{"position", BIND_U64, AT(position), 0, 0, JSON_EXACT_MAX, NULL},
+	{"offer", BIND_U64, AT(offer), 0, 0, JSON_EXACT_MAX, NULL},
+	{"before", BIND_U64, AT(before), 0, 0, JSON_EXACT_MAX, NULL},
+	{"remember", BIND_BOOL, AT(remember), 0, 0, 0, NULL},
+	{"arm", BIND_ID, AT(arm), 0, 0, 0, NULL},
+	{"label", BIND_TEXT, AT(label), 0, 0, LABEL_MAX, NULL},
+	{"arms", BIND_JSON, AT(arms), 0, 0, 0, NULL},
+	{.name = NULL},
+};
+
 static const struct bind_field change_fields[] = {
 	LINE_FIELDS,
 	SETTINGS_FIELDS,
@@ -125,7 +143,7 @@ static const struct bind_field change_fields[] = {
 /* By event_kind. */
 static const struct bind_field *const tables[EVENT_KINDS] = {NULL, create_fields, decision_fields,
     reward_fields, feedback_fields, feedback_fields, feedback_fields, arm_fields, change_fields,
-    plan_fields};
+    plan_fields, stream_fields};
 
 int line_no_memory(struct line_source *s)
 {
@@ -306,7 +324,11 @@ static int read_picks(struct line_source *s, struct event_decision *ret)
 
 		snprintf(where, sizeof(where), "/arms/%zu", i);
 		rc = bind_object(json_array_get(s->l.arms, i), fields, where, s->mem, &p, s->err);
-		rc = rc ? rc : line_slot(s, p.arm, where, &picks[i].slot);
+		if (rc == 0 && line_has_slot(s, &picks[i].slot)) {
+			ret->arm = p.arm;
+		} else if (rc == 0) {
+			rc = line_slot(s, p.arm, where, &picks[i].slot);
+		}
 		picks[i].propensity = p.propensity;
 	}
 	ret->picks = picks;
@@ -383,62 +405,6 @@ static int read_decision(struct line_source *s, struct event *ev)
 	return rc;
 }
 
-/* ---- arms ---- */
-
-struct change_object {
-	int op, state;
-	const char *arm, *label;
-};
-
-static int read_change(struct line_source *s, const json_t *v, const char *where, uint32_t next,
-    struct arm_change *ret)
-{
-	static const char *const ops[] = {"add", "set", NULL};
-	static const struct bind_field fields[] = {
-	    {"op", BIND_CHOICE, offsetof(struct change_object, op), MUST, 0, 0, ops},
-	    {"arm", BIND_ID, offsetof(struct change_object, arm), MUST, 0, 0, NULL},
-	    {"label", BIND_TEXT, offsetof(struct change_object, label), 0, 0, LABEL_MAX, NULL},
-	    {"state", BIND_CHOICE, offsetof(struct change_object, state), 0, 0, 0, arm_state_names},
-	    {.name = NULL},
-	};
-	struct change_object c = {.label = NULL};
-	int rc = bind_object(v, fields, where, s->mem, &c, s->err);
-
-	if (rc) {
-		return rc;
-	}
-	*ret = (struct arm_change){.op = (enum arm_op)c.op, .state = (enum arm_state)c.state};
-	if (ret->op == ARM_OP_SET) {
-		return line_slot(s, c.arm, where, &ret->slot);
-	}
-	ret->slot = arms_find(experiment_arms(s->e), c.arm);
-	ret->slot = ret->slot == ARM_NONE ? next : ret->slot; /* there already in a later state */
-	ret->id = c.arm;
-	ret->label = c.label ? c.label : "";
-	return 0;
-}
-
-static int read_arms(struct line_source *s, struct event_arm *ret)
-{
-	size_t n = json_array_size(s->l.changes);
-	struct arm_change *c = arena_array(s->mem, n, sizeof(*c));
-	uint32_t next = experiment_arms(s->e)->n;
-	char where[BIND_POINTER_MAX];
-	int rc = 0;
-
-	if (!c) {
-		return line_no_memory(s);
-	}
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		snprintf(where, sizeof(where), "/changes/%zu", i);
-		rc = read_change(s, json_array_get(s->l.changes, i), where, next, &c[i]);
-		next += rc == 0 && c[i].slot == next;
-	}
-	ret->changes = c;
-	ret->n = n;
-	return rc;
-}
-
 /* ---- any line ---- */
 
 static int read_kind(struct line_source *s, struct event *ev)
@@ -449,12 +415,14 @@ static int read_kind(struct line_source *s, struct event *ev)
 	case EVENT_DECISION:
 		return read_decision(s, ev);
 	case EVENT_ARM:
-		return read_arms(s, &ev->arm);
+		return line_arms(s, &ev->arm);
 	case EVENT_PLAN:
 		ev->plan.op = (enum plan_op)s->l.op;
 		return s->l.bytes ? line_bytes(s, s->l.bytes, "/bytes", EVENT_BYTES_MAX,
 					&ev->plan.bytes, &ev->plan.n)
 				  : 0;
+	case EVENT_STREAM:
+		return line_stream(s, &ev->stream);
 	case EVENT_CHANGE:
 		return read_change_line(s, &ev->change);
 	default:

@@ -83,6 +83,10 @@ static int read_about(struct line_source *s, struct event_feedback *f)
 		return 0;
 	}
 	f->pick.propensity = l->propensity;
+	if (l->arm && line_has_slot(s, &f->pick.slot)) {
+		f->arm = l->arm;
+		return 0;
+	}
 	return l->arm ? line_slot(s, l->arm, "/arm", &f->pick.slot)
 		      : line_invalid(s, "/arm", "arm, arms or prediction is missing");
 }

@@ -106,8 +106,11 @@ int arms_from_json(const json_t *v, const char *pointer, size_t max, struct aren
 		rc = one_arm(v, pointer, mem, arms, err);
 	}
 	for (size_t i = 0; rc == 0 && json_is_array(v) && i < n; i++) {
-		snprintf(where, sizeof(where), "%s/%zu", pointer, i);
-		rc = one_arm(json_array_get(v, i), where, mem, &arms[i], err);
+		rc = one_arm(json_array_get(v, i), "", mem, &arms[i], NULL);
+		if (rc) { /* where is said only of what is wrong */
+			snprintf(where, sizeof(where), "%s/%zu", pointer, i);
+			rc = one_arm(json_array_get(v, i), where, mem, &arms[i], err);
+		}
 	}
 	*ret = arms;
 	*ret_n = n;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "core/experiment_plan.h"
+#include "core/experiment_stream.h"
 #include "json/bind.h"
 
 #define NORMAL_95 1.959963984540054
@@ -173,4 +174,32 @@ json_t *plan_to_json(const struct experiment *e)
 	free(periods);
 	free(offsets);
 	return o;
+}
+
+static json_t *slot_to_json(const struct experiment *e, uint32_t slot)
+{
+	return slot == SLOT_NONE ? json_null()
+				 : json_string_nocheck(arms_id(experiment_arms(e), slot));
+}
+
+json_t *stream_to_json(const struct experiment *e, uint64_t oldest_us, uint64_t now_us)
+{
+	uint64_t decisions = experiment_totals(e)->decisions;
+	struct stream_status s;
+	struct stream_view v;
+	json_t *age = json_null();
+
+	experiment_stream_status(e, &s);
+	experiment_stream_view(e, &v);
+	if (oldest_us) {
+		age = json_real(now_us > oldest_us ? (double)(now_us - oldest_us) / 1e6 : 0);
+	}
+	return json_pack("{sI sI sI so so so so sf sf sI sI sI}", "offered", (json_int_t)s.offered,
+	    "backlog", (json_int_t)s.waiting, "skipped", (json_int_t)s.skipped, "oldest_s", age,
+	    "king", slot_to_json(e, v.king), "bench",
+	    v.king == SLOT_NONE ? json_null() : json_real(v.bench), "test", slot_to_json(e, v.test),
+	    "ratio", v.ratio, "exploration",
+	    decisions ? (double)s.explored / (double)decisions : 0.0, "crowned",
+	    (json_int_t)v.crowned, "dropped", (json_int_t)v.dropped, "expired",
+	    (json_int_t)v.expired);
 }

@@ -10,6 +10,8 @@
 /* One arm: state, totals, mean with its 95 % interval, what the policy shows of it. */
 json_t *arm_to_json(const struct experiment *e, uint32_t slot);
 /* The whole experiment; at most arms_max arms, at most `buckets` points of history. */
+/* Of a policy with a stream: its backlog, whose oldest arm came then (0: unknown), and its king. */
+json_t *stream_to_json(const struct experiment *e, uint64_t oldest_us, uint64_t now_us);
 json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max);
 /* The plan of a policy that makes one. */
 json_t *plan_to_json(const struct experiment *e);

@@ -45,6 +45,10 @@ int api_arm_add(struct api_call *c)
 
 	rc = rc ? rc : api_body(c, &body);
 	rc = rc ? rc : arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
+	if (rc == 0 && api_has_stream(it)) {
+		rc = api_offer(c, it, arms, n);
+		goto out;
+	}
 	if (rc) {
 		goto out;
 	}

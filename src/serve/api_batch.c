@@ -7,6 +7,7 @@
 
 #include "base/digits.h"
 #include "json/bind.h"
+#include "serve/engine_stream.h"
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define ANSWER_BYTES_FIRST 384 /* of one item, usually */
@@ -223,6 +224,7 @@ int api_batch(struct api_call *c, const struct api_batch_ops *ops)
 
 	buf_init(&out, ANSWER_BYTES_MAX);
 	if (rc == 0) {
+		engine_look_ahead(c->a->o.engine, it);
 		rc = is_lines(c) ? from_lines(c, &b) : from_json(c, &b);
 	}
 	if (rc == 0) {

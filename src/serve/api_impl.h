@@ -37,6 +37,10 @@ api_handler api_experiment_put, api_experiment_list, api_experiment_get, api_exp
     api_experiment_delete;
 api_handler api_arm_add, api_arm_list, api_arm_patch, api_arm_delete;
 api_handler api_stats, api_plan, api_events, api_policies;
+api_handler api_stream;
+bool api_has_stream(struct engine_item *it);
+/* POST .../arms of a policy with a stream. */
+int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm *arms, size_t n);
 /* Appends the groups of all experiments. */
 void metrics_groups(struct engine *g, struct buf *out);
 

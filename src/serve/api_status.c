@@ -11,6 +11,7 @@
 #include "json/spec_json.h"
 #include "json/stats_json.h"
 #include "serve/api_impl.h"
+#include "serve/engine_stream.h"
 
 #define METRICS_BYTES_MAX (1u << 20)
 
@@ -32,6 +33,12 @@ int api_stats(struct api_call *c)
 	}
 	e = engine_lock(it);
 	out = stats_to_json(e, (size_t)buckets, API_PAGE_MAX);
+	if (out && experiment_has_stream(e) &&
+	    json_object_set_new_nocheck(
+		out, "stream", stream_to_json(e, engine_oldest_offer_us(it), c->rq->now_us))) {
+		json_decref(out);
+		out = NULL;
+	}
 	engine_unlock(it);
 	return out ? api_send(c, 200, out) : api_out_of_memory(c);
 }
@@ -159,7 +166,7 @@ int api_problem(struct api_call *c)
 
 /* ---- the log as JSON Lines ---- */
 
-struct event_stream {
+struct event_lines {
 	struct http_stream base; /* first */
 	struct engine *g;
 	char name[ID_MAX + 1]; /* looked up anew each time: it may be purged meanwhile */
@@ -181,7 +188,7 @@ static int put_bytes(const char *p, size_t n, void *arg)
 
 static int stream_event(void *arg, const struct event *ev)
 {
-	struct event_stream *s = arg;
+	struct event_lines *s = arg;
 	json_t *line = event_to_json(s->e, ev);
 	int rc = line ? json_dump_callback(line, put_bytes, s->out, API_DUMP) : RC_MEMORY;
 
@@ -198,7 +205,7 @@ static int stream_event(void *arg, const struct event *ev)
 
 static int stream_next(struct http_stream *base, struct buf *out)
 {
-	struct event_stream *s = (struct event_stream *)base;
+	struct event_lines *s = (struct event_lines *)base;
 	struct engine_item *it;
 	size_t want = s->left < STREAM_CHUNK ? (size_t)s->left : STREAM_CHUNK;
 	int rc;
@@ -223,7 +230,7 @@ static int stream_next(struct http_stream *base, struct buf *out)
 
 static void stream_free(struct http_stream *base)
 {
-	struct event_stream *s = (struct event_stream *)base;
+	struct event_lines *s = (struct event_lines *)base;
 
 	arena_release(&s->mem);
 	free(s);
@@ -242,7 +249,7 @@ static int arg_bool(struct api_call *c, const char *name, const char *text, bool
 int api_events(struct api_call *c)
 {
 	const char *follow = http_request_arg(c->rq, "follow");
-	struct event_stream *s;
+	struct event_lines *s;
 	struct engine_item *it;
 	uint64_t after, limit;
 	bool follows = false;

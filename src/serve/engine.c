@@ -32,6 +32,7 @@ void engine_item_unref(struct engine_item *it)
 {
 	if (it && atomic_fetch_sub(&it->refs, 1) == 1) {
 		experiment_free(it->e);
+		engine_stream_free(it->ahead);
 		pthread_mutex_destroy(&it->lock);
 		free(it);
 	}

@@ -96,6 +96,7 @@ struct engine_work {
 	struct store_group group;
 	size_t reserved;
 	uint64_t ticket; /* of the newest older event that an answer repeats */
+	bool flying;     /* the group has an offer */
 	struct cache_entry **touched;
 	size_t ntouched, touched_cap;
 	struct arena mem; /* events live here until engine_commit */

@@ -26,6 +26,7 @@ struct engine_item {
 	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
 	uint64_t plan_seq;       /* of the event that began the plan in the making; 0: none */
 	uint64_t plan_after_us;  /* monotonic: one that failed is not begun again before */
+	struct look_ahead *ahead; /* of a policy with a stream; NULL until it is needed */
 };
 
 struct engine {
@@ -63,6 +64,9 @@ void engine_item_unref(struct engine_item *it);
 int engine_plan(struct engine_work *w, uint64_t at_us, struct errinfo *err);
 void *engine_plan_thread(void *arg);
 void engine_plan_drop(struct engine *g); /* what waits; the thread has ended */
+/* engine_stream.c */
+void engine_stream_free(struct look_ahead *l);
+void engine_stream_ticket(struct engine_item *it, uint64_t ticket);
 int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo *err);
 /* Reserves, caches, applies and adds to the group; on failure nothing has changed. `about` is the
  * decision that a feedback event refers to, else NULL. */

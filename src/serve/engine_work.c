@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "serve/engine_impl.h"
+#include "serve/engine_stream.h"
 
 #define WORK_MEMORY ((size_t)64 << 20)
 #define TOUCHED_FIRST 16
@@ -161,6 +162,9 @@ uint64_t engine_commit(struct engine_work *w)
 			w->it->dirty_since_us = clock_mono_us();
 		}
 	}
+	if (w->flying) {
+		engine_stream_ticket(w->it, ticket);
+	}
 	for (size_t i = 0; i < w->ntouched; i++) {
 		cache_touch(g->cache, w->touched[i], ticket);
 		cache_unpin(g->cache, w->touched[i]);
@@ -171,6 +175,7 @@ uint64_t engine_commit(struct engine_work *w)
 	w->ntouched = 0;
 	w->reserved = 0;
 	w->ticket = 0;
+	w->flying = false;
 	w->e = NULL;
 	w->it = NULL;
 	return ticket <= store_durable(g->store) ? 0 : ticket;
@@ -266,7 +271,13 @@ int engine_record(
 		w->touched[w->ntouched++] = about;
 	}
 	rc = experiment_apply(w->e, ev);
-	return rc ? err_set(err, RC_FAILED, "internal", "", "an event does not fit its state") : 0;
+	if (rc) {
+		return err_set(err, RC_FAILED, "internal", "", "an event does not fit its state");
+	}
+	if (ev->kind != EVENT_DECISION && ev->kind != EVENT_STREAM) {
+		engine_read_arms(w, ev->at_us); /* a test may have ended */
+	}
+	return 0;
 }
 
 /* The event an entry stands for; its pointers live until the commit. */
@@ -327,6 +338,7 @@ int engine_decide(struct engine_work *w, const struct select_in *in, struct cach
 		engine_release(w->g, mine);
 		*ret_replayed = true;
 	} else {
+		engine_read_arms(w, at_us);
 		rc = engine_plan(w, at_us, err);
 		rc = rc ? rc : experiment_select(w->e, in, at_us, &w->mem, &ev, err);
 		*ret_replayed = rc == 0 && !ev.kind;
@@ -453,43 +465,4 @@ int engine_change(
 		w->it->expiry_due_us = 0;
 	}
 	return rc;
-}
-
-/* ---- the log as it is on disk ---- */
-
-int engine_read(struct engine *g, struct engine_item *it, uint64_t after, size_t limit,
-    struct arena *mem, store_decoded_fn *fn, void *arg, struct errinfo *err)
-{
-	return store_read_events(
-	    g->reader, it->number, after, UINT64_MAX >> 1, limit, mem, fn, arg, err);
-}
-
-struct ref_walk {
-	uint64_t seqs[ENGINE_REFS_MAX];
-	size_t n;
-};
-
-static int collect_ref(void *arg, int64_t key, uint64_t seq)
-{
-	struct ref_walk *walk = arg;
-
-	(void)key;
-	walk->seqs[walk->n++] = seq;
-	return walk->n == ENGINE_REFS_MAX;
-}
-
-int engine_read_refs(struct engine *g, struct engine_item *it, uint64_t decision_seq,
-    struct arena *mem, store_decoded_fn *fn, void *arg, struct errinfo *err)
-{
-	struct ref_walk walk = {.n = 0};
-	struct event ev;
-	int rc =
-	    store_read_refs(g->reader, it->number, decision_seq, decision_seq, collect_ref, &walk);
-
-	for (size_t i = 0; rc >= 0 && i < walk.n; i++) {
-		arena_reset(mem);
-		rc = store_read_event(g->reader, it->number, walk.seqs[i], mem, &ev, err);
-		rc = rc ? rc : fn(arg, &ev);
-	}
-	return rc < 0 ? rc : 0;
 }

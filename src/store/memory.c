@@ -10,7 +10,7 @@ struct staged {
 	enum what what;
 	uint32_t experiment;
 	struct disk_item *item; /* owned */
-	int64_t keys[DISK_STAGED_KEYS_MAX];
+	int64_t *keys;          /* owned */
 	size_t nkeys;
 };
 
@@ -65,6 +65,8 @@ static void unstage(struct handle *h)
 
 		if (h->staged[i].what == EVENT) {
 			l->nstaged--;
+			l->nstaged_keys -= h->staged[i].nkeys;
+			free(h->staged[i].keys);
 		}
 		free(h->staged[i].item);
 	}
@@ -133,9 +135,6 @@ static int stage_event(struct handle *h, const struct store_record *r)
 	struct disk_log *l;
 	int rc = disk_log_make(h->m, r->experiment, &l);
 
-	if (!rc && r->nkeys > DISK_STAGED_KEYS_MAX) {
-		rc = RC_LIMIT;
-	}
 	if (!rc && r->seq <= disk_log_last(l)) {
 		rc = RC_CONFLICT;
 	}
@@ -144,20 +143,27 @@ static int stage_event(struct handle *h, const struct store_record *r)
 		    &l->events, &l->events_cap, l->nevents + l->nstaged + 1, sizeof(*l->events));
 	}
 	if (!rc) {
-		rc = disk_grow(&l->keys, &l->keys_cap,
-		    l->nkeys + (l->nstaged + 1) * DISK_STAGED_KEYS_MAX, sizeof(*l->keys));
+		rc = disk_grow(&l->keys, &l->keys_cap, l->nkeys + l->nstaged_keys + r->nkeys,
+		    sizeof(*l->keys));
 	}
 	if (rc) {
 		return rc;
 	}
 	if (r->nkeys) {
+		what.keys = malloc(r->nkeys * sizeof(*r->keys));
+		if (!what.keys) {
+			return RC_MEMORY;
+		}
 		memcpy(what.keys, r->keys, r->nkeys * sizeof(*r->keys));
 	}
 	rc = stage(h, &what, r->body, r->len, r->seq, 0);
-	if (!rc) {
-		l->nstaged++;
+	if (rc) {
+		free(what.keys);
+		return rc;
 	}
-	return rc;
+	l->nstaged++;
+	l->nstaged_keys += r->nkeys;
+	return 0;
 }
 
 static int put_event(void *db, const struct store_record *r)

@@ -35,7 +35,8 @@ void disk_log_clear(struct disk_log *l)
 	free(l->keys);
 	free(l->snapshots[0]);
 	free(l->snapshots[1]);
-	*l = (struct disk_log){.experiment = l->experiment, .nstaged = l->nstaged};
+	*l = (struct disk_log){
+	    .experiment = l->experiment, .nstaged = l->nstaged, .nstaged_keys = l->nstaged_keys};
 }
 
 void store_disk_free(struct store_disk *m)

@@ -10,7 +10,6 @@
 #define DISK_WHERE_PREFIX "memory:"
 #define DISK_MAGIC UINT64_C(0x62616e6469746d65)
 #define DISK_INFO_MAX 64
-#define DISK_STAGED_KEYS_MAX 4
 
 struct disk_item { /* an event or a snapshot */
 	uint64_t seq, cursor;
@@ -30,7 +29,7 @@ struct disk_log {
 	struct disk_key *keys;
 	size_t nkeys, keys_cap;
 	struct disk_item *snapshots[2]; /* the newest first */
-	size_t nstaged;                 /* events that a transaction will add */
+	size_t nstaged, nstaged_keys;   /* events and keys that a transaction will add */
 };
 
 struct store_disk {

@@ -61,21 +61,57 @@ int64_t record_key(const unsigned char key[HASH_KEY_BYTES], char kind, const cha
 	return (int64_t)(hash_keyed(key, text, n + 1) | (UINT64_C(1) << 63));
 }
 
-size_t record_keys(
-    const unsigned char key[HASH_KEY_BYTES], const struct event *ev, int64_t ret[RECORD_KEYS_MAX])
+/* An index in random order rewrites a page for each arm, and then the disk sets the pace. Ids that
+ * count up share all but their end, and with it a page. */
+int64_t record_offer_key(const unsigned char key[HASH_KEY_BYTES], const char *id)
 {
-	size_t n = 0;
+	unsigned char text[NAME_MAX_BYTES];
+	size_t n = strnlen(id, ID_MAX), head = n > 3 ? n - 3 : 0;
+	uint64_t h, end = 0;
 
-	if (ev->kind == EVENT_DECISION && ev->decision.id) {
-		ret[n++] = record_key(key, RECORD_ID, ev->decision.id);
+	text[0] = RECORD_OFFER;
+	memcpy(text + 1, id, head);
+	h = hash_keyed(key, text, head + 1);
+	for (size_t i = head; i < n; i++) {
+		end = end << 8 | (unsigned char)id[i];
+	}
+	return (int64_t)(h << RECORD_NEAR_BITS | end | (UINT64_C(1) << 63));
+}
+
+size_t record_nkeys(const struct event *ev)
+{
+	if (ev->kind == EVENT_STREAM && ev->stream.op == STREAM_OFFER) {
+		return 1 + (ev->stream.remember ? ev->stream.n : 0);
 	}
 	if (event_is_feedback(ev)) {
-		ret[n++] = (int64_t)ev->feedback.ref;
+		return ev->feedback.key ? 2 : 1;
+	}
+	return ev->kind == EVENT_DECISION && ev->decision.id ? 1 : 0;
+}
+
+static void offer_keys(
+    const unsigned char key[HASH_KEY_BYTES], const struct event_stream *s, int64_t *ret)
+{
+	*ret++ = (int64_t)s->before;
+	for (size_t i = 0; s->remember && i < s->n; i++) {
+		*ret++ = record_offer_key(key, s->arms[i].id);
+	}
+}
+
+void record_keys(const unsigned char key[HASH_KEY_BYTES], const struct event *ev, int64_t *ret)
+{
+	if (ev->kind == EVENT_STREAM && ev->stream.op == STREAM_OFFER) {
+		offer_keys(key, &ev->stream, ret);
+	}
+	if (ev->kind == EVENT_DECISION && ev->decision.id) {
+		*ret++ = record_key(key, RECORD_ID, ev->decision.id);
+	}
+	if (event_is_feedback(ev)) {
+		*ret++ = (int64_t)ev->feedback.ref;
 		if (ev->feedback.key) {
-			ret[n++] = record_key(key, RECORD_REWARD, ev->feedback.key);
+			*ret++ = record_key(key, RECORD_REWARD, ev->feedback.key);
 		}
 	}
-	return n;
 }
 
 int record_log_get(const struct store_ops *ops, void *db, struct record_log *ret)

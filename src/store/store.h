@@ -136,6 +136,18 @@ int store_last_seq(struct store_reader *r, uint32_t experiment, uint64_t *ret_se
 /* Refs (seqs of decisions) in [lo, hi] with the seq of each event that names them, ascending. */
 int store_read_refs(struct store_reader *r, uint32_t experiment, uint64_t lo, uint64_t hi,
     store_key_fn *fn, void *arg);
+/* store_offer.c. Sets seen[keys[i].i] of the ids that were offered; keys ascend. mem is reset. */
+struct offer_key {
+	int64_t key; /* store_key_of_offer() */
+	const char *id;
+	size_t i;
+};
+int64_t store_key_of_offer(const struct store_reader *r, const char *id);
+int store_find_offers(struct store_reader *r, uint32_t experiment, const struct offer_key *keys,
+    size_t n, struct arena *mem, bool *seen, struct errinfo *err);
+/* The offer that holds this position, at seq `from` or later; RC_NOT_FOUND: not on disk yet. */
+int store_read_offer(struct store_reader *r, uint32_t experiment, uint64_t from, uint64_t position,
+    struct arena *mem, struct event *ret, struct errinfo *err);
 /* What crc32 of bodies cannot see. Keys: those kept are exactly those of the events. Tails: no log
  * has lost its end; one search for each experiment. RC_CORRUPT. */
 int store_check_keys(struct store_reader *r, uint32_t experiment, struct errinfo *err);

@@ -30,16 +30,28 @@ struct key_check {
 	uint64_t seq;
 };
 
+/* In the arena that the event is in. */
+static int64_t *keys_of(struct key_check *c, const struct event *ev, size_t *ret_n)
+{
+	int64_t *keys = arena_array(&c->r->scratch, record_nkeys(ev), sizeof(*keys));
+
+	if (keys) {
+		*ret_n = record_nkeys(ev);
+		record_keys(c->r->key, ev, keys);
+	}
+	return keys;
+}
+
 static int add_event(void *arg, const struct event *ev)
 {
 	struct key_check *c = arg;
-	int64_t keys[RECORD_KEYS_MAX];
-	size_t n = record_keys(c->r->key, ev, keys);
+	size_t n = 0;
+	int64_t *keys = keys_of(c, ev, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		add(&c->want, keys[i], ev->seq);
 	}
-	return 0;
+	return keys ? 0 : RC_MEMORY;
 }
 
 /* Out of order, a key is there and yet not found. */
@@ -71,8 +83,8 @@ static int see_key(void *arg, int64_t key, uint64_t seq)
 static int look_up(void *arg, const struct event *ev)
 {
 	struct key_check *c = arg;
-	int64_t keys[RECORD_KEYS_MAX];
-	size_t n = record_keys(c->r->key, ev, keys);
+	size_t n = 0;
+	int64_t *keys = keys_of(c, ev, &n);
 
 	c->seq = ev->seq;
 	for (size_t i = 0; i < n; i++) {
@@ -89,7 +101,7 @@ static int look_up(void *arg, const struct event *ev)
 			return rc;
 		}
 	}
-	return 0;
+	return keys ? 0 : RC_MEMORY;
 }
 
 static int each_event(struct key_check *c, store_decoded_fn *fn)

@@ -27,13 +27,12 @@ void store_group_reset(struct store_group *g)
 	g->events = 0;
 }
 
-/* Head and keys; the length is not known before the body is. */
-static size_t entry_begin(struct store_group *g, const struct entry *head, const int64_t *keys)
+/* The length is not known before the body is. */
+static size_t entry_begin(struct store_group *g, const struct entry *head)
 {
 	size_t at = g->bytes.len;
 
 	buf_put(&g->bytes, head, sizeof(*head));
-	buf_put(&g->bytes, keys, head->nkeys * sizeof(*keys));
 	return at;
 }
 
@@ -63,12 +62,14 @@ static int entry_end(struct store_group *g, struct entry *head, size_t at)
 int store_group_add(
     struct store *s, struct store_group *g, uint32_t experiment, const struct event *ev)
 {
-	int64_t keys[RECORD_KEYS_MAX];
-	struct entry head = {.seq = ev->seq,
-	    .experiment = experiment,
-	    .nkeys = (uint32_t)record_keys(s->log.key, ev, keys)};
-	size_t at = entry_begin(g, &head, keys);
+	struct entry head = {
+	    .seq = ev->seq, .experiment = experiment, .nkeys = (uint32_t)record_nkeys(ev)};
+	size_t keys = head.nkeys * sizeof(int64_t), at = entry_begin(g, &head);
 
+	if (buf_reserve(&g->bytes, keys) == 0) {
+		record_keys(s->log.key, ev, (int64_t *)(g->bytes.data + g->bytes.len));
+		g->bytes.len += keys;
+	}
 	event_encode(ev, &g->bytes);
 	return entry_end(g, &head, at);
 }
@@ -77,7 +78,7 @@ int store_group_add_raw(
     struct store_group *g, uint32_t experiment, uint64_t seq, const void *body, size_t len)
 {
 	struct entry head = {.seq = seq, .experiment = experiment};
-	size_t at = entry_begin(g, &head, NULL);
+	size_t at = entry_begin(g, &head);
 
 	buf_put(&g->bytes, body, len);
 	return entry_end(g, &head, at);

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-PARTS = ["http", "policies", "engine", "store", "logs"]  # bench_PART.py each
+PARTS = ["http", "policies", "engine", "store", "stream", "logs"]  # bench_PART.py each
 CASES = []
 
 

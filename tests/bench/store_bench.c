@@ -58,7 +58,7 @@ static void run(sqlite3_stmt *st)
 static void raw_insert(sqlite3_stmt *event, sqlite3_stmt *key, uint64_t seq, struct buf *bytes)
 {
 	static const unsigned char hash_key[HASH_KEY_BYTES] = {1};
-	int64_t keys[RECORD_KEYS_MAX];
+	int64_t keys[2]; /* make_event() makes no offers */
 	struct made_event m;
 	size_t n;
 
@@ -70,7 +70,8 @@ static void raw_insert(sqlite3_stmt *event, sqlite3_stmt *key, uint64_t seq, str
 	sqlite3_bind_int64(event, 2, (int64_t)seq);
 	sqlite3_bind_blob(event, 3, bytes->data, (int)bytes->len, SQLITE_STATIC);
 	run(event);
-	n = record_keys(hash_key, &m.ev, keys);
+	n = record_nkeys(&m.ev);
+	record_keys(hash_key, &m.ev, keys);
 	for (size_t i = 0; i < n; i++) {
 		sqlite3_bind_int64(key, 1, 1);
 		sqlite3_bind_int64(key, 2, keys[i]);

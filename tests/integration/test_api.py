@@ -803,6 +803,24 @@ class Recovering(ApiTest):
             self.problem(self.c.put("/v1/experiments/bad", body), 422, code, at)
 
 
+class Streaming(ApiTest):
+    """What a backlog does is in test_stream.py; here its shapes."""
+
+    def test_offers_are_answered_one_by_one_and_the_stream_closes(self):
+        path = self.make(policy="streaming", arms=["a"])
+        offered = self.ok(self.c.post(path + "/arms", [{"id": "b"}, {"id": "a"}]), 201)
+        self.assertEqual([i["status"] for i in offered["items"]], ["queued", "seen"])
+        self.assertEqual(self.decide(path)["role"], "test")
+        closed = self.ok(self.c.post(path + "/stream", {"action": "close"}))
+        self.assertEqual(closed["backlog"], 1)
+        self.problem(self.c.post(path + "/stream", {"action": "open"}), 422, "out_of_range",
+                     "/action")
+
+    def test_other_policies_have_no_stream(self):
+        self.problem(self.c.post(self.make() + "/stream", {"action": "close"}), 422,
+                     "not_supported")
+
+
 class Groupwise(ApiTest):
     """Forecasts, and rewards of all arms at once."""
 

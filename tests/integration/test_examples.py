@@ -11,6 +11,9 @@ import unittest
 BUILD = os.environ.get("BUILDDIR", "build")
 
 
+PID = object()  # among the arguments: the daemon's
+
+
 def run(example, *arguments):
     """An example against a daemon of its own."""
     with tempfile.TemporaryDirectory() as state:
@@ -22,6 +25,7 @@ def run(example, *arguments):
             for line in daemon.stderr:
                 if "msg=listening" in line:
                     break
+            arguments = [str(daemon.pid) if a is PID else a for a in arguments]
             return subprocess.run([os.path.join(BUILD, "examples", example), address, *arguments],
                                   capture_output=True, text=True, timeout=120)
         finally:
@@ -50,8 +54,18 @@ class Examples(unittest.TestCase):
         self.assertGreater(daemon[1], evenly[1])
         self.assertGreater(daemon[1], 1.2 * daemon[0])
 
+    def test_the_feed_finds_a_good_item_among_many(self):
+        r = run("feed", "20000", "100", PID)
+        self.assertEqual(r.returncode, 0, r)
+        waiting = int(re.search(r"waiting (\d+)", r.stdout).group(1))
+        self.assertIn(waiting, range(18000, 20000))
+        self.assertRegex(r.stdout, r"resident KiB before \d+, after \d+")
+        self.assertRegex(r.stdout, r"offers per second \d+")
+        liked = float(re.search(r"king item-\d{9}, liked by ([\d.]+)", r.stdout).group(1))
+        self.assertGreater(liked, 0.6)
+
     def test_wrong_use(self):
-        for example, arguments in (("heat", []), ("recommender", []),
+        for example, arguments in (("heat", []), ("recommender", []), ("feed", []),
                                    ("recommender", ["unix:/nowhere", "3"]),
                                    ("recommender", ["unix:/nowhere", "100", "501"])):
             r = subprocess.run([os.path.join(BUILD, "examples", example), *arguments],

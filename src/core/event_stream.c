@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of a backlog, to bytes and back. */
+#include <string.h>
+
+#include "core/event_impl.h"
+
+const char *const stream_op_names[STREAM_OPS + 1] = {"offer", "read", "skip", "close", NULL};
+
+static void put_arm(struct buf *out, const char *id, const char *label)
+{
+	buf_put_str(out, id, strlen(id));
+	buf_put_str(out, label, strlen(label));
+}
+
+void event_put_stream(struct buf *out, const struct event_stream *s)
+{
+	buf_put_u8(out, (uint8_t)s->op);
+	if (s->op == STREAM_CLOSE) {
+		return;
+	}
+	buf_put_var(out, s->position);
+	if (s->op != STREAM_OFFER) {
+		buf_put_var(out, s->offer);
+	}
+	if (s->op == STREAM_READ) {
+		buf_put_var(out, s->slot);
+		put_arm(out, s->id, s->label);
+	} else if (s->op == STREAM_OFFER) {
+		buf_put_var(out, s->before);
+		buf_put_u8(out, s->remember);
+		buf_put_var(out, s->n);
+		for (size_t i = 0; i < s->n; i++) {
+			put_arm(out, s->arms[i].id, s->arms[i].label);
+		}
+	}
+}
+
+void event_get_stream(struct source *s, struct event_stream *ret)
+{
+	ret->op = (enum stream_op)source_choice(s, STREAM_OPS);
+	if (ret->op == STREAM_CLOSE) {
+		return;
+	}
+	ret->position = rd_var(s->in);
+	ret->offer = ret->op != STREAM_OFFER ? rd_var(s->in) : 0;
+	if (ret->op == STREAM_READ) {
+		ret->slot = source_slot(s);
+		ret->id = source_id(s);
+		ret->label = source_text(s, LABEL_MAX);
+	} else if (ret->op == STREAM_OFFER) {
+		ret->before = rd_var(s->in);
+		ret->remember = source_choice(s, 2);
+		ret->arms = source_arms(s, &ret->n);
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The backlog of a policy with a stream. The arms that wait are in the log: the state counts them,
+ * and knows the offer at which to look for the next one. */
+#ifndef CORE_EXPERIMENT_STREAM_H
+#define CORE_EXPERIMENT_STREAM_H
+
+#include "core/experiment.h"
+
+struct stream_status {
+	uint64_t offered, waiting;   /* positions given out, and of these not yet left behind */
+	uint64_t head;               /* the position that is read next */
+	uint64_t head_seq, tail_seq; /* the offers of the position before it and of the newest */
+	uint64_t skipped, explored;  /* arms that waited too long; decisions that were test pulls */
+};
+
+bool experiment_has_stream(const struct experiment *e);
+/* experiment_has_stream() for the rest. */
+struct stream_rules experiment_stream_rules(const struct experiment *e);
+void experiment_stream_status(const struct experiment *e, struct stream_status *ret);
+void experiment_stream_view(const struct experiment *e, struct stream_view *ret);
+/* Is the next arm of the backlog to be read now? */
+bool experiment_wants_arm(const struct experiment *e);
+/* "test", "king" or "fill"; NULL when nothing was noted. */
+const char *experiment_role(const struct experiment *e, const struct event_decision *d);
+
+/* Arms whose ids are valid and were not seen, to the end of the backlog. RC_STATE. */
+int experiment_offer(const struct experiment *e, const struct spec_arm *arms, size_t n,
+    uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+/* The arm at this position, which is of that offer, leaves the backlog; kind SKIP when its id is
+ * that of an arm that is held. */
+void experiment_read(const struct experiment *e, uint64_t position, uint64_t offer,
+    const struct spec_arm *arm, uint64_t at_us, struct event *ret_ev);
+/* No arm before this position is read any more. */
+void experiment_skip(const struct experiment *e, uint64_t position, uint64_t offer, uint64_t at_us,
+    struct event *ret_ev);
+int experiment_close(
+    const struct experiment *e, uint64_t at_us, struct event *ret_ev, struct errinfo *err);
+
+#endif

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Arms that are offered without end: the backlog is durable and costs no memory, the daemon is
+killed and decides as if nothing had been, and the log verifies, goes out and comes in."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import tempfile
+import unittest
+
+from client import BUILD, Daemon
+
+BASE = "/v1/experiments/s"
+BANDIT = os.path.join(BUILD, "bandit")
+
+
+def spec(arms=(), window=None, **params):
+    return {"policy": {"name": "streaming", "params": params}, "arms": list(arms), "seed": 7,
+            "reward": {"window": window}}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.state = folder.name, os.path.join(folder.name, "state")
+
+    def start(self):
+        self.d = Daemon(self.state)
+        self.addCleanup(self.d.__exit__)
+        self.client = self.d.client()
+        self.addCleanup(self.client.close)
+        return self.client
+
+    def put(self, **params):
+        self.assertEqual(self.client.put(BASE, spec(**params)).status, 201)
+
+    def offer(self, *ids):
+        r = self.client.post(BASE + "/arms", [{"id": i} for i in ids])
+        self.assertIn(r.status, (200, 201), r)
+        self.assertEqual([i["id"] for i in r.body["items"]], list(ids))
+        return [i["status"] for i in r.body["items"]]
+
+    def ask(self, **more):
+        r = self.client.post(BASE + "/decisions", more)
+        self.assertEqual(r.status, 201, r)
+        return r.body
+
+    def reward(self, d, value):
+        r = self.client.post(BASE + "/rewards", {"decision": d["id"], "reward": value})
+        self.assertEqual(r.status, 202, r)
+        return r.body["status"]
+
+    def stream(self):
+        return self.client.get(BASE + "/stats").body["stream"]
+
+    def bandit(self, *args):
+        r = subprocess.run([BANDIT, *args], capture_output=True, text=True)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout
+
+
+class Service(Case):
+    def expect(self, arm, role):
+        d = self.ask()
+        self.assertEqual((d["arm"], d["role"]), (arm, role))
+        return d
+
+    def test_goes_as_in_the_trace_of_the_reference(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=3)
+        self.assertEqual(self.offer("a", "b"), ["testing", "queued"])
+        one, two, three = (self.expect("a", "test") for _ in range(3))
+        four = self.expect("a", "fill")
+        self.reward(one, 1)
+        self.reward(three, 0)
+        self.expect("a", "fill")
+        self.assertEqual(self.client.post(f"{BASE}/decisions/{two['id']}/void").status, 200)
+        six = self.expect("a", "test")
+        self.reward(four, 1)
+        self.assertIsNone(self.stream()["king"])
+        self.reward(six, 1)
+        s = self.stream()
+        self.assertEqual((s["king"], s["test"], s["backlog"]), ("a", "b", 0))
+        self.assertAlmostEqual(s["bench"], 2 / 3, 12)
+        seven, eight, nine = (self.expect("b", "test") for _ in range(3))
+        self.expect("a", "king")
+        self.assertEqual(self.offer("b"), ["seen"])
+        for d in (seven, nine, eight):
+            self.reward(d, 1)
+        s = self.stream()
+        self.assertEqual((s["king"], s["bench"], s["crowned"]), ("b", 1, 2))
+        self.assertEqual(self.client.delete(BASE + "/arms/b").status, 200)
+        s = self.stream()
+        self.assertEqual(s["king"], "a")
+        self.assertAlmostEqual(s["bench"], 2 / 3, 12)
+
+    def test_an_answer_names_its_arm_when_the_slot_has_another(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1)
+        self.offer(*"abcdefgh")
+        first = {}
+        for i in range(20):
+            d = self.ask(id=f"d{i}")
+            first[d["id"]] = d
+            self.reward(d, 1 if d["arm"] == "a" else 0.5)
+        self.assertEqual({d["arm"] for d in first.values() if d["role"] == "test"}, set("abcdefgh"))
+        self.assertLessEqual(len(self.client.get(BASE + "/arms").body["items"]), 3)
+        for i, d in first.items():
+            r = self.client.post(BASE + "/decisions", {"id": i})
+            self.assertEqual((r.status, r.body), (200, d))
+        named = {e["decision"]: e["arm"] for e in self.client.events("s") if e["kind"] == "reward"}
+        self.assertEqual(named, {i: d["arm"] for i, d in first.items()})
+
+    def test_a_full_backlog_refuses_and_what_is_not_remembered_comes_again(self):
+        self.start()
+        self.put(test_pulls=2, backlog_max=2, remember="none")
+        self.assertEqual(self.offer(*"abcd"), ["testing", "queued", "full", "full"])
+        self.assertEqual(self.offer("b"), ["queued"])
+        self.assertEqual(self.stream()["backlog"], 2)
+
+    def test_an_id_counts_once(self):
+        self.start()
+        self.put(test_pulls=2)
+        self.assertEqual(self.offer("a", "b", "a"), ["testing", "queued", "seen"])
+        self.assertEqual(self.offer("x001", "x002", "b", "x001"),
+                         ["queued", "queued", "seen", "seen"])
+        self.assertEqual(self.stream()["offered"], 4)
+
+    def test_the_arms_of_the_creation_are_read_first(self):
+        self.start()
+        self.put(arms=["a", "b"], mode="tuned", test_pulls=1)
+        self.assertEqual(self.offer("c", "a"), ["queued", "seen"])
+        seen = []
+        for _ in range(3):
+            d = self.ask()
+            seen.append(d["arm"])
+            self.reward(d, 0.5)
+        self.assertEqual(seen, ["a", "b", "c"])
+
+    def test_the_levels_meet_when_the_stream_is_closed_and_empty(self):
+        self.start()
+        self.put(mode="levels", levels="short", ratio=8)
+        self.offer(*"abcde")
+        r = self.client.post(BASE + "/stream", {"action": "close"})
+        self.assertEqual((r.status, r.body["backlog"]), (200, 4))
+        for _ in range(300):
+            d = self.ask()
+            self.reward(d, 1 if d["arm"] == "c" else 0)
+        s = self.stream()
+        self.assertEqual((s["king"], s["test"], s["backlog"]), ("c", None, 0))
+
+    def test_what_has_no_stream_refuses_its_route(self):
+        self.start()
+        self.client.put("/v1/experiments/u", {"policy": "uniform", "arms": ["a"]})
+        r = self.client.post("/v1/experiments/u/stream", {"action": "close"})
+        self.assertEqual((r.status, r.body["code"]), (422, "not_supported"))
+        self.put()
+        r = self.client.post(BASE + "/stream", {"action": "open"})
+        self.assertEqual((r.status, r.body["pointer"]), (422, "/action"))
+
+
+class Crash(Case):
+    """The same requests, with and without kills between and in them."""
+    ROUNDS, ARMS = 120, 40
+
+    def once(self, send):
+        """One run; `send` carries a request out, however often it takes."""
+        rng, seen = random.Random(3), []
+        send("PUT", BASE, spec(mode="race", m_min=2, test_pulls=4, share=0.7))
+        for i in range(self.ROUNDS):
+            if i % 6 == 0:
+                ids = [f"arm-{i + k}" for k in range(2 * self.ARMS // (self.ROUNDS // 6))]
+                send("POST", BASE + "/arms", [{"id": a} for a in ids])
+            d = send("POST", BASE + "/decisions", {"id": f"d{i}"})
+            seen.append((d["seq"], d["arm"], d["role"], d["propensity"]))
+            value = hash_of(d["arm"]) if rng.random() < 0.9 else 0
+            send("POST", BASE + "/rewards", {"decision": d["id"], "reward": value, "key": f"r{i}"})
+        return seen
+
+    def plainly(self, method, path, body):
+        r = self.client.request(method, path, body)
+        self.assertIn(r.status, (200, 201, 202), r)
+        return r.body
+
+    def roughly(self, method, path, body):
+        if self.rng.random() < 0.06:
+            if self.rng.random() < 0.5:  # the request is under way when it dies
+                self.client.connect().request(method, path, json.dumps(body),
+                                              {"Content-Type": "application/json"})
+            self.client.close()
+            self.d.kill()
+            self.start()
+        return self.plainly(method, path, body)
+
+    def test_decides_as_if_it_had_not_been_killed(self):
+        self.start()
+        plain = self.once(self.plainly)
+        self.d.kill()
+        self.state = os.path.join(self.folder, "other")
+        self.rng = random.Random(11)
+        self.start()
+        rough = self.once(self.roughly)
+        self.assertEqual(plain, rough)
+        tested = [arm for _, arm, role, _ in plain if role == "test"]
+        runs = [arm for i, arm in enumerate(tested) if i == 0 or tested[i - 1] != arm]
+        self.assertEqual(len(runs), len(set(runs)), "an arm that was dropped was tested again")
+        self.assertGreater(len(runs), 10)
+        self.assertEqual(self.d.stop(), 0)
+        self.check_log()
+
+    def check_log(self):
+        self.assertIn("s", self.bandit("verify", self.state))
+        log = os.path.join(self.folder, "log.jsonl")
+        again = os.path.join(self.folder, "again")
+        text = self.bandit("export", self.state)
+        with open(log, "w", encoding="utf-8") as f:
+            f.write(text)
+        self.bandit("import", log, again)
+        self.assertEqual(self.bandit("export", again), text)
+        self.bandit("verify", again)
+
+
+def hash_of(arm):
+    return (int(re.sub(r"\D", "", arm)) * 37 % 101) / 101
+
+
+class Memory(Case):
+    OFFERS, BATCH = 100000, 5000
+
+    def resident_kib(self):
+        with open(f"/proc/{self.d.process.pid}/status", encoding="ascii") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+    def test_offers_cost_no_arms_and_are_read_in_order(self):
+        self.start()
+        self.put(test_pulls=1, mode="tuned")
+        for i in range(0, self.OFFERS, self.BATCH):
+            self.offer(*(f"item-{k:07d}" for k in range(i, i + self.BATCH)))
+        self.assertEqual(self.stream()["backlog"], self.OFFERS - 1)
+        self.assertEqual(len(self.client.get(BASE + "/arms").body["items"]), 1)
+        for i in range(300):  # more than are at hand, one test a decision
+            d = self.ask()
+            self.assertEqual((d["arm"], d["role"]), (f"item-{i:07d}", "test"))
+            self.reward(d, 0.5)
+        self.assertLessEqual(len(self.client.get(BASE + "/arms").body["items"]), 3)
+        self.d.kill()
+        self.start()
+        self.assertEqual(self.ask()["arm"], "item-0000300")
+        self.assertEqual(self.offer("item-0099999", "item-0100000"), ["seen", "queued"])
+
+
+if __name__ == "__main__":
+    unittest.main()
