@@ -39,5 +39,7 @@ int line_bytes(struct line_source *s, const char *text, const char *pointer, siz
     const void **ret, size_t *ret_n);
 int line_fingerprint(struct line_source *s, bool due, uint64_t *ret);
 int line_feedback(struct line_source *s, struct event *ev);
+int line_create(struct line_source *s, struct experiment_spec *ret);
+int line_change(struct line_source *s, struct settings *ret);
 
 #endif
