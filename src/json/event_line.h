@@ -44,5 +44,7 @@ bool line_has_slot(const struct line_source *s, uint32_t *ret_slot);
 int line_arms(struct line_source *s, struct event_arm *ret);
 int line_stream(struct line_source *s, struct event_stream *ret);
 int line_feedback(struct line_source *s, struct event *ev);
+int line_create(struct line_source *s, struct experiment_spec *ret);
+int line_change(struct line_source *s, struct settings *ret);
 
 #endif

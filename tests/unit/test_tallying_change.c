@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is changed of tallying while it runs. */
+#include "tally_rig.h"
+
+static void change_memory(struct tally_rig *r, double memory)
+{
+	struct tallying_params before = r->params;
+
+	r->params.memory_bound = memory;
+	ck_assert_int_eq(tallying_ops.reserve_change(r->state, &r->params, 1), 0);
+	tallying_ops.change(r->state, &before, 1);
+}
+
+/* Arm 1 is out; a longer memory takes it back and trusts no reward of before, a shorter one keeps
+ * all. */
+START_TEST(a_longer_memory_begins_anew_and_a_shorter_one_does_not)
+{
+	static const double rewards[] = {0.9, 0.1};
+	struct tally_play late, p;
+	struct tally_rig r;
+
+	tally_init(&r, 2);
+	tally_set(&r, "delta", 0.1);
+	tally_open(&r, 2);
+	for (int i = 0; i < 400; i++) {
+		p = tally_select(&r, NULL);
+		tally_reward(&r, &p, rewards[p.pick.slot]);
+	}
+	ck_assert(tally_alone(&r, 0));
+	late = tally_select(&r, NULL);
+	change_memory(&r, 1);
+	ck_assert(tally_alone(&r, 0));
+	change_memory(&r, 5);
+	ck_assert(!tally_alone(&r, 0));
+	ck_assert_double_eq(tally_view(&r, 0, "observed"), 0);
+	tally_reward(&r, &late, 0.9);
+	ck_assert_double_eq(tally_view(&r, 0, "observed"), 0); /* of the shorter memory */
+	for (int i = 0; i < 400; i++) {
+		p = tally_select(&r, NULL);
+		tally_reward(&r, &p, rewards[p.pick.slot]);
+	}
+	ck_assert(tally_alone(&r, 0));
+	ck_assert_double_gt(tally_view(&r, 0, "observed"), 100);
+	tally_close(&r);
+}
+END_TEST
+
+RUN("tallying_change", a_longer_memory_begins_anew_and_a_shorter_one_does_not)
