@@ -29,6 +29,7 @@ enum {
 	OPT_FOLDS,
 	OPT_INTERVAL,
 	OPT_BOOTSTRAP,
+	OPT_DENOMINATOR,
 	OPT_ALPHA,
 	OPT_THREADS,
 	OPT_HOLDOUT,
@@ -45,6 +46,7 @@ static const struct option options[] = {{"policy", required_argument, NULL, 'p'}
     {"runs", required_argument, NULL, OPT_RUNS}, {"folds", required_argument, NULL, OPT_FOLDS},
     {"interval", required_argument, NULL, OPT_INTERVAL},
     {"bootstrap", required_argument, NULL, OPT_BOOTSTRAP},
+    {"bootstrap-denominator", required_argument, NULL, OPT_DENOMINATOR},
     {"alpha", required_argument, NULL, OPT_ALPHA},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"holdout", required_argument, NULL, OPT_HOLDOUT}, {"plot", required_argument, NULL, OPT_PLOT},
@@ -173,6 +175,15 @@ static int read_holdout(const char *text, struct replay_args *a)
 		   : -1;
 }
 
+static int read_denominator(const char *text, struct replay_args *a)
+{
+	a->o.fixed_denominator = strcmp(text, "fixed") == 0;
+	a->of_targets = "--bootstrap-denominator";
+	return a->o.fixed_denominator || strcmp(text, "resampled") == 0
+		   ? -1
+		   : cli_usage(a->command, "--bootstrap-denominator is resampled or fixed");
+}
+
 static int read_estimator(const char *text, struct replay_args *a)
 {
 	if (a->nestimators == REPLAY_ESTIMATORS_MAX) {
@@ -209,6 +220,8 @@ static int read_option(int c, const char *text, struct replay_args *a)
 		return read_interval(text, a);
 	case OPT_ALPHA:
 		return read_alpha(text, a);
+	case OPT_DENOMINATOR:
+		return read_denominator(text, a);
 	case OPT_HOLDOUT:
 		return read_holdout(text, a);
 	case OPT_PLOT:

@@ -97,15 +97,17 @@ static int parse_param(const char *text, struct estimator *e, struct errinfo *er
 		    err, RC_INVALID, "estimator", "", "%s takes no %s", e->kind->name, text);
 	}
 	text += n;
-	if (strcmp(text, "slope") == 0) {
-		e->slope = true;
+	e->mse = strcmp(text, "mse") == 0;
+	e->slope = e->mse || strcmp(text, "slope") == 0;
+	if (e->slope) {
 		return 0;
 	}
 	e->param = strtod(text, &end);
 	if (!*text || *end || !(e->param >= 0 && e->param <= e->kind->max)) {
 		return err_set(err, RC_INVALID, "estimator", "",
-		    "%s takes %sNUMBER, at least 0%s, or %sslope", e->kind->name, e->kind->param,
-		    e->kind->max == 1 ? " and at most 1" : "", e->kind->param);
+		    "%s takes %sNUMBER, at least 0%s, %sslope or %smse", e->kind->name,
+		    e->kind->param, e->kind->max == 1 ? " and at most 1" : "", e->kind->param,
+		    e->kind->param);
 	}
 	return 0;
 }
@@ -200,6 +202,14 @@ size_t est_slope(const double *value, const double *se, size_t n, double delta)
 		last = i;
 	}
 	return last;
+}
+
+double est_mse_bound(double se, double lost, double n, double ww, double w_max, double delta)
+{
+	double l = log(2 / delta);
+	double bias = fabs(lost) + sqrt(2 * ww * l / n) + 2 * w_max * l / (3 * n);
+
+	return se * se + bias * bias;
 }
 
 const double *est_slope_grid(const struct est_kind *k, size_t *ret_n)

@@ -36,7 +36,7 @@ struct est_kind {
 struct estimator {
 	const struct est_kind *kind;
 	double param;
-	bool slope; /* param is to be chosen */
+	bool slope, mse; /* param is to be chosen, by either rule; mse implies slope */
 	char text[ESTIMATOR_TEXT_MAX];
 };
 
@@ -60,6 +60,10 @@ double est_sum_se(const struct est_sum *s);
 /* SLOPE (Su, Srinath, Krishnamurthy 2020): candidates in the order of falling variance and rising
  * bias; the last one whose interval value +- 2 z se still meets those of all before it. */
 size_t est_slope(const double *value, const double *se, size_t n, double delta);
+/* A bound of the squared error, the other way to choose: variance and squared bias, which the
+ * rounds show within what chance allows (Saito, Aihara, Matsutani, Narita 2021). lost is the mean
+ * of what the threshold takes away, ww the mean square of weights, with probability 1 - delta. */
+double est_mse_bound(double se, double lost, double n, double ww, double w_max, double delta);
 /* The thresholds that are tried, in that order. *ret_n of them. */
 const double *est_slope_grid(const struct est_kind *k, size_t *ret_n);
 

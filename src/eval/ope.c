@@ -211,37 +211,69 @@ static void see(struct run *u, const struct round *r, struct est_round ret[2])
 	}
 }
 
-static int choose_one(struct run *u, struct estimator *e, struct errinfo *err)
-{
-	struct est_sum sum[GRID_MAX] = {{.n = 0}};
-	double value[GRID_MAX], se[GRID_MAX];
+/* Sums of one estimator with each threshold, and of its weights. */
+struct candidates {
 	const double *grid;
-	size_t n, best;
+	size_t n;
+	struct est_sum sum[GRID_MAX];
+	double ww, w_max;
+};
+
+static int try_all(
+    struct run *u, const struct estimator *e, struct candidates *c, struct errinfo *err)
+{
 	struct round r;
 	int rc = u->log->rewind(u->log->arg, err);
 
-	grid = est_slope_grid(e->kind, &n);
+	c->grid = est_slope_grid(e->kind, &c->n);
 	rc = rc ? rc : 1;
 	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
 		struct est_round in[2];
 
 		see(u, &r, in);
-		for (size_t i = 0; i < n; i++) {
+		c->ww += r.weight * in[0].w * in[0].w;
+		c->w_max = in[0].w > c->w_max ? in[0].w : c->w_max;
+		for (size_t i = 0; i < c->n; i++) {
 			struct est_term t;
 
-			e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], grid[i], &t);
-			est_sum_add(&sum[i], &t);
+			e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], c->grid[i], &t);
+			est_sum_add(&c->sum[i], &t);
 		}
 	}
+	return rc;
+}
+
+/* The first threshold takes nothing away. */
+static size_t least_bound(const struct run *u, const struct candidates *c)
+{
+	double n = c->sum[0].weight.hi, range = u->s.reward_hi - u->s.reward_lo, least = HUGE_VAL;
+	size_t best = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		double lost = (c->sum[0].num.hi - c->sum[i].num.hi) / n;
+		double bound = est_mse_bound(est_sum_se(&c->sum[i]), lost, n,
+		    c->ww / n * range * range, c->w_max * range, SLOPE_DELTA);
+
+		best = bound < least ? i : best;
+		least = bound < least ? bound : least;
+	}
+	return best;
+}
+
+static int choose_one(struct run *u, struct estimator *e, struct errinfo *err)
+{
+	struct candidates c = {.n = 0};
+	double value[GRID_MAX], se[GRID_MAX];
+	int rc = try_all(u, e, &c, err);
+
 	if (rc) {
 		return rc;
 	}
-	for (size_t i = 0; i < n; i++) {
-		value[i] = est_sum_value(&sum[i]);
-		se[i] = est_sum_se(&sum[i]);
+	for (size_t i = 0; i < c.n; i++) {
+		value[i] = est_sum_value(&c.sum[i]);
+		se[i] = est_sum_se(&c.sum[i]);
 	}
-	best = est_slope(value, se, n, SLOPE_DELTA);
-	e->param = grid[best];
+	e->param = c.grid[e->mse ? least_bound(u, &c) : est_slope(value, se, c.n, SLOPE_DELTA)];
 	return 0;
 }
 
@@ -316,6 +348,15 @@ static int accumulate(struct run *u, struct errinfo *err)
 	return rc;
 }
 
+/* The quotient as a mean of num over the log's own mean of den, which is then a constant. */
+static void fix_denominators(struct est_term *t, size_t n, const struct est_sum *sum)
+{
+	for (size_t i = 0; i < n && sum->den.hi > 0; i++) {
+		t[i].num *= sum->weight.hi / sum->den.hi;
+		t[i].den = t[i].weight;
+	}
+}
+
 static int bound(struct run *u, size_t i, struct errinfo *err)
 {
 	const struct ope_options *o = u->o;
@@ -330,6 +371,9 @@ static int bound(struct run *u, size_t i, struct errinfo *err)
 	r->se = est_sum_se(sum);
 	switch (o->interval) {
 	case INTERVAL_BOOTSTRAP:
+		if (o->fixed_denominator) {
+			fix_denominators(u->terms[i], u->s.used, sum);
+		}
 		return bootstrap_interval(u->terms[i], u->s.used, o->resamples, o->seed, o->threads,
 		    o->alpha, &r->lo, &r->hi, err);
 	case INTERVAL_BERNSTEIN:

@@ -29,6 +29,7 @@ struct ope_options {
 	struct model_spec model;
 	enum interval_kind interval;
 	uint32_t resamples, threads;
+	bool fixed_denominator; /* of quotients in the bootstrap: as published ones have it */
 	uint64_t seed;
 	double alpha;
 	/* Hears of each round that is used, with its w, once; NULL is fine. */

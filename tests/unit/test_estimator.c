@@ -239,6 +239,28 @@ START_TEST(a_log_that_changes_meanwhile_is_refused)
 }
 END_TEST
 
+START_TEST(a_threshold_may_be_chosen_by_its_squared_error)
+{
+	/* The heavy round pays what the others do not: clipping it loses all there is. */
+	struct round heavy[] = {ROUND(1, 0.25, 1), ROUND(1, 0.75, 0), ROUND(1, 0.75, 0)};
+	double l = log(40);
+	struct ope_summary s;
+	struct ope_result r[2];
+
+	near(est_mse_bound(0.5, -0.25, 8, 2, 4, 0.05), 0.25 + pow(0.25 + sqrt(l / 2) + l / 3, 2));
+	ck_assert_int_eq(
+	    run(heavy, 3, "always:b", "ips:clip=mse,ips:clip=1", plain, &s, r, NULL), 0);
+	ck_assert(r[0].estimator.param >= 4);
+	near(r[0].value, 4 / 3.);
+	near(r[1].value, 1 / 3.);
+	/* Here it pays nothing, and clipping does no harm. */
+	heavy[0].reward = 0;
+	heavy[1].reward = 1;
+	ck_assert_int_eq(run(heavy, 3, "always:b", "sg-ips:mse,ips", plain, &s, r, NULL), 0);
+	ck_assert(r[0].se <= r[1].se);
+}
+END_TEST
+
 START_TEST(slope_stops_where_bias_shows)
 {
 	static const double se[] = {1, 0.5, 0.1, 0.01};
@@ -286,4 +308,5 @@ RUN("estimator", each_estimator_is_its_formula, limits_of_a_threshold_are_the_ot
     cross_fitting_learns_from_the_other_folds, ridge_finds_a_line,
     dropped_rounds_count_for_those_that_are_left, ineligible_arms_have_no_probability,
     a_table_is_read_in_both_forms, what_makes_no_sense_is_refused,
-    a_log_that_changes_meanwhile_is_refused, slope_stops_where_bias_shows, a_verdict_has_its_reason)
+    a_log_that_changes_meanwhile_is_refused, a_threshold_may_be_chosen_by_its_squared_error,
+    slope_stops_where_bias_shows, a_verdict_has_its_reason)

@@ -69,65 +69,6 @@ static void assert_refused(
 	ck_assert_uint_eq(g.n, 1); /* it went on */
 }
 
-/* The features of the first round, 8 of them. */
-static void features_of(const char *format, const char *text, double ret[8])
-{
-	struct log_options o = {.format = format, .features = 8};
-	struct log_arms *arms;
-	struct round r;
-	struct log *l;
-
-	ck_assert_int_eq(hash_init(), 0);
-	ck_assert_int_eq(log_arms_new(&arms), 0);
-	ck_assert_int_eq(log_open_bytes("log", text, strlen(text), &o, arms, &l, NULL), 0);
-	ck_assert_int_eq(log_next(l, &r, NULL), 1);
-	ck_assert_uint_eq(r.dim, 8);
-	memcpy(ret, r.x, 8 * sizeof(*ret));
-	log_close(l);
-	log_arms_free(arms);
-}
-
-static bool same(const double a[8], const double b[8], double times)
-{
-	bool is = true;
-
-	for (size_t i = 0; i < 8; i++) {
-		is = is && a[i] * times == b[i];
-	}
-	return is;
-}
-
-START_TEST(features_with_names_become_numbers)
-{
-	static const char *const dsjson =
-	    "{\"_label_cost\":0,\"_label_probability\":0.5,\"_labelIndex\":0,\"a\":[1,2],\"c\":{%s,"
-	    "\"_multi\":[{\"x\":{\"y\":1}},{}]}}\n";
-	static const char *const alike[][2] = {{"\"u\":{\"a\":2,\"b\":1,\"_c\":7}", "|u a:2 b"},
-	    {"\"u\":[{\"b\":1},{\"a\":2}]", "|u:2 a b:0.5"},
-	    {"\"u\":{\"w\":\"sun\"},\"v\":{\"t\":true,\"f\":false}", "|v t |u w=sun"},
-	    {"\"u\":{\"_text\":\"the  cat\"}", "|u cat the"}, {"\"n\":3", "| n:3"}};
-	char text[400];
-	double one[8], other[8], none[8] = {0};
-
-	for (size_t i = 0; i < sizeof(alike) / sizeof(*alike); i++) {
-		snprintf(text, sizeof(text), dsjson, alike[i][0]);
-		features_of("dsjson", text, one);
-		ck_assert_msg(!same(one, none, 1), "%s", text);
-		snprintf(text, sizeof(text), "1:0:0.5 %s\n", alike[i][1]);
-		features_of("vw", text, other);
-		ck_assert_msg(same(one, other, 1), "%s", text);
-		snprintf(text, sizeof(text), "shared %s\n0:0:0.5 |u a:9\n|u b\n\n", alike[i][1]);
-		features_of("vw", text, other);
-		ck_assert_msg(same(one, other, 1), "%s", text);
-	}
-	features_of("vw", "1:0:0.5 |u a:3\n", one);
-	features_of("vw", "1:0:0.5 |u a:6\n", other);
-	ck_assert(same(one, other, 2));
-	features_of("vw", "1:0:0.5 |other a:3\n", other);
-	ck_assert(!same(one, other, 1));
-}
-END_TEST
-
 /* ---- obd ---- */
 
 START_TEST(columns_are_found_by_name)
@@ -528,10 +469,10 @@ START_TEST(what_is_no_log_is_said)
 }
 END_TEST
 
-RUN("log_read", features_with_names_become_numbers, columns_are_found_by_name,
-    quotes_hold_commas_quotes_and_line_ends, bad_rows_are_refused,
-    dsjson_gives_costs_as_rewards_and_weights, dsjson_with_slots_is_checked_and_counted,
-    bad_dsjson_is_refused, vw_lines_are_events_or_parts_of_one, bad_vw_is_refused,
-    rewards_are_joined_to_their_decisions, the_oldest_goes_when_too_many_wait,
-    costs_to_be_minimised_are_negated, bad_lines_of_ours_are_refused, both_readers_of_a_line_agree,
-    lines_come_from_bytes_and_gzip, a_line_too_long_is_passed_over, what_is_no_log_is_said)
+RUN("log_read", columns_are_found_by_name, quotes_hold_commas_quotes_and_line_ends,
+    bad_rows_are_refused, dsjson_gives_costs_as_rewards_and_weights,
+    dsjson_with_slots_is_checked_and_counted, bad_dsjson_is_refused,
+    vw_lines_are_events_or_parts_of_one, bad_vw_is_refused, rewards_are_joined_to_their_decisions,
+    the_oldest_goes_when_too_many_wait, costs_to_be_minimised_are_negated,
+    bad_lines_of_ours_are_refused, both_readers_of_a_line_agree, lines_come_from_bytes_and_gzip,
+    a_line_too_long_is_passed_over, what_is_no_log_is_said)
