@@ -30,8 +30,8 @@ const char compare_usage[] =
     "      --out FILE        the JSON document, beside the text\n"
     "      --json            the JSON document instead of the text\n"
     "\n"
-    "and --runs --reward-model --folds --interval --bootstrap --alpha --threads --seed --rounds\n"
-    "--format --features --strict as for bandit replay.\n";
+    "and --runs --reward-model --folds --interval --bootstrap --bootstrap-denominator --alpha\n"
+    "--threads --seed --rounds --format --features --strict as for bandit replay.\n";
 
 enum { OPT_SEGMENTS = REPLAY_MORE_FIRST, OPT_BUDGET, OPT_OUT };
 static const struct option options[] = {{"segments", required_argument, NULL, OPT_SEGMENTS},
