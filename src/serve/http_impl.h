@@ -4,6 +4,7 @@
 #ifndef SERVE_HTTP_IMPL_H
 #define SERVE_HTTP_IMPL_H
 
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -112,6 +113,11 @@ void http_conn_completed(
 void http_conn_sweep(struct http *h);
 /* Shuts connections that are between requests. */
 void http_conn_shut_idle(struct http *h);
+
+/* http_tls.c: gnutls_certificate_retrieve_function2 */
+int http_tls_give(gnutls_session_t session, const gnutls_datum_t *authorities, int nauthorities,
+    const gnutls_pk_algorithm_t *algorithms, int nalgorithms, gnutls_pcert_st **ret_chain,
+    unsigned *ret_n, gnutls_privkey_t *ret_key);
 
 /* http_stream.c: a reply made by s, which it owns; NULL (and s is freed) without memory.
  * A wake resumes the streams, but no more often than this. */
