@@ -17,6 +17,9 @@
  * instead of a reset; beyond it the connection is closed. */
 #define HTTP_DISCARD_MAX (1024 * 1024)
 
+/* Bodies of all connections together; who comes beyond it is answered 503. */
+#define HTTP_BODIES_MAX ((size_t)256 << 20)
+
 enum http_phase {
 	HTTP_FRESH,    /* accepted, its first request is not complete */
 	HTTP_IDLE,     /* between requests */
@@ -80,6 +83,7 @@ struct http {
 
 	bool check_lines; /* the library lays a head out as http_framing.c knows it */
 	struct http_conn *conns, *waiting;
+	size_t bodies;    /* bytes of all bodies */
 	unsigned held;    /* connections that wait for a ticket */
 	uint64_t durable; /* as the application said when the round began */
 	bool failed, draining;
