@@ -5,7 +5,6 @@
 
 #include <gnutls/abstract.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "base/clock.h"
 #include "serve/http_impl.h"
@@ -102,29 +101,31 @@ void http_tls_free(struct http_tls *t)
 void http_tls_use(struct http_tls *t)
 {
 	uint64_t now = clock_mono_us();
-	struct http_tls *old, *next;
 
 	if (in_use) {
 		in_use->retired_us = now;
 	}
-	LL_FOREACH_SAFE(in_use, old, next)
-	{
+	for (struct http_tls **at = &in_use; *at;) {
+		struct http_tls *old = *at;
+
 		if (old->retired_us + KEEP_US < now) {
-			LL_DELETE(in_use, old);
+			*at = old->next;
 			http_tls_free(old);
+		} else {
+			at = &old->next;
 		}
 	}
-	LL_PREPEND(in_use, t);
+	t->next = in_use;
+	in_use = t;
 }
 
 void http_tls_forget(void)
 {
-	struct http_tls *t, *next;
+	while (in_use) {
+		struct http_tls *next = in_use->next;
 
-	LL_FOREACH_SAFE(in_use, t, next)
-	{
-		LL_DELETE(in_use, t);
-		http_tls_free(t);
+		http_tls_free(in_use);
+		in_use = next;
 	}
 }
 
