@@ -3,9 +3,10 @@
 # What script/server and script/test share: packages, configure, counting. Sourced from the top folder.
 
 packages_build="gcc make autoconf automake autoconf-archive pkgconf libc6-dev libmicrohttpd-dev
-libjansson-dev libsqlite3-dev libsodium-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev libncurses-dev libinih-dev uthash-dev curl"
+libgnutls28-dev libjansson-dev libsqlite3-dev libsodium-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev
+libncurses-dev libinih-dev uthash-dev curl"
 packages_test="check libmpfr-dev sqlite3 procps python3 nodejs npm"
-modules_build="libmicrohttpd jansson sqlite3 libsodium zlib libcurl ncurses inih"
+modules_build="libmicrohttpd gnutls jansson sqlite3 libsodium zlib libcurl ncurses inih"
 modules_test="check mpfr"
 
 say() {

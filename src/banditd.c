@@ -16,6 +16,7 @@
 #include "policies/policies.h"
 #include "serve/api.h"
 #include "serve/config.h"
+#include "serve/http_tls.h"
 #include "serve/live.h"
 #include "serve/metrics.h"
 #include "serve/options.h"
@@ -151,6 +152,7 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	    .request_timeout_ms = (unsigned)c->request_timeout,
 	    .reply_timeout_ms = (unsigned)c->reply_timeout,
 	    .idle_timeout_ms = (unsigned)c->idle_timeout,
+	    .tls = *c->tls_cert != '\0',
 	    .reload = on_reload,
 	    .reload_arg = d};
 	struct http_app app;
@@ -212,6 +214,7 @@ out:
 	}
 	engine_close(d->engine);
 	http_free(d->http);
+	http_tls_forget();
 	api_free(d->api);
 	live_release(&d->live);
 	if (rc == 0) {

@@ -48,6 +48,8 @@ const struct param_desc config_table[] = {
 	INT(idle_timeout, MS | LIVE, 10, 3600000, 75000, "time between requests of a connection"),
 	INT(drain_timeout, MS, 0, 600000, 10000, "time that open requests have when stopping"),
 	TEXT(token_file, PARAM_PATH | LIVE, "", "digests of the tokens that are asked for; empty: none are"),
+	TEXT(tls_cert, PARAM_PATH | LIVE, "", "certificate chain in PEM; with tls_key: speak TLS alone"),
+	TEXT(tls_key, PARAM_PATH | LIVE, "", "its private key in PEM"),
 	INT(rate_limit, LIVE, 0, 1000000, 0, "requests a second of each token; 0: no limit"),
 	TEXT(cors_origin, LIVE, "", "origin whose pages may call: https://HOST; empty: none"),
 	BOOL(insecure, 0, "listen beyond loopback although nothing asks for a token"),
@@ -300,6 +302,10 @@ int config_check(struct config *c, struct errinfo *err)
 	rc = find_credential(c, err);
 	if (rc) {
 		return rc;
+	}
+	if (!*c->tls_cert != !*c->tls_key) {
+		return err_set(err, RC_INVALID, "missing_field",
+		    *c->tls_cert ? "tls_key" : "tls_cert", "tls_cert and tls_key are set together");
 	}
 	if (!is_origin(c->cors_origin)) {
 		return err_set(err, RC_INVALID, "out_of_range", "cors_origin",

@@ -13,6 +13,7 @@
 
 struct config {
 	const char *listen, *state, *durability, *token_file, *cors_origin;
+	const char *tls_cert, *tls_key;
 	int log_level, log_format;                 /* indexes into their choices */
 	int64_t decision_cache, queue, disk_floor; /* bytes */
 	int64_t experiments, snapshot_events;

@@ -25,6 +25,7 @@
 /* While tickets are awaited the library cannot say whether it has more to do: look again soon. */
 #define HELD_POLL_MS 1
 #define SWEEP_MIN_MS 10
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define SWEEP_MAX_MS 500
 
 void http_response_header(struct http_response *rs, const char *name, const char *fmt, ...)
@@ -92,16 +93,23 @@ static int start_library(struct http *h, struct errinfo *err)
 {
 	const struct http_options *o = &h->o;
 	const union MHD_DaemonInfo *info;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {
+	    {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http_tls_give},
+	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES}, {MHD_OPTION_END, 0, NULL}};
 
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-	    0, NULL, NULL, http_conn_handle, h, MHD_OPTION_EXTERNAL_LOGGER, log_library, h,
+	if (!o->tls) {
+		tls[0].option = MHD_OPTION_END;
+	}
+	h->daemon = MHD_start_daemon(o->tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
+	    http_conn_handle, h, MHD_OPTION_EXTERNAL_LOGGER, log_library, h,
 	    MHD_OPTION_LISTEN_SOCKET, h->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, o->connections,
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address,
 	    MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, h,
 	    MHD_OPTION_NOTIFY_COMPLETED, http_conn_completed, h, MHD_OPTION_URI_LOG_CALLBACK,
 	    http_conn_target, h, MHD_OPTION_UNESCAPE_CALLBACK, http_conn_unescape, h,
-	    MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+	    MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		return err_set(err, RC_IO, "http_failed", "", "the HTTP library does not start: %s",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All of libmicrohttpd. One thread owns the event loop, every connection and every callback below;
- * it collects a bounded request, calls the application once, and sends the answer when the ticket
- * in it is durable. The application never sees libmicrohttpd, and is complete without it. */
+/* All of libmicrohttpd. One thread owns the loop, every connection and every callback below; it
+ * collects a bounded request, calls the application once, and sends the answer when the ticket in
+ * it is durable. The application never sees libmicrohttpd. */
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
 
@@ -38,8 +38,7 @@ struct http_arg {
 /* Borrowed until the handler returns. */
 struct http_request {
 	const char *method; /* "GET" */
-	/* Starts with '/'. Only what may stand in an id is percent-decoded (clients write ':' as
-	 * %3A), so that no other spelling of '/' or NUL ever matches a route. */
+	/* Only what may stand in an id is percent-decoded: '/' and NUL have one spelling. */
 	const char *path;
 	struct http_arg args[HTTP_ARGS_MAX];
 	size_t nargs;
@@ -55,9 +54,8 @@ struct http_request {
 
 /* A body made piece by piece, for streams that follow the log. All calls from the loop thread. */
 struct http_stream {
-	/* Appends at most about 64 KiB to out. 1: there may be more at once. 0: the end.
-	 * HTTP_STREAM_WAIT: nothing now; called again after the next http_wake(), at most 200 times
-	 * a second; while draining it is the end. Negative: abort. */
+	/* Appends some 64 KiB at most. 1: maybe more at once. 0: the end. HTTP_STREAM_WAIT: again
+	 * after a wake, 200 times a second at most; when draining, the end. Negative: abort. */
 	int (*next)(struct http_stream *s, struct buf *out);
 	void (*free)(struct http_stream *s);
 };
@@ -102,17 +100,15 @@ enum http_refusal {
 /* What http asks of the application. Every call comes from the loop thread. */
 struct http_app {
 	void *arg;
-	/* Largest body this route takes; 0 when it takes none, the route is unknown, or the request
-	 * will be refused: then a small body is read and dropped, and the request handled as if it
-	 * had none. */
+	/* Largest body this route takes; 0 when it takes none or the request will be refused: then
+	 * a small body is read and dropped, and the request handled without. */
 	size_t (*body_limit)(void *arg, const struct http_request *rq);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
-	/* Renders a refusal as the application's error document. rq has no body and, before its
-	 * head was sound, may lack fields; detail is a sentence or NULL. Sets no ticket. */
+	/* Renders a refusal. rq has no body and may lack fields; detail is a sentence or NULL. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,
 	    const char *detail, struct http_response *rs);
-	/* A request is over: its status, route and time from the first byte. Of rq the body may be
-	 * gone. */
+	/* A request is over: its status, route and time from the first byte; its body may be gone.
+	 */
 	void (*done)(void *arg, const struct http_request *rq, const char *route, int status,
 	    uint64_t elapsed_us);
 	void (*refused)(void *arg, enum http_refusal why);
@@ -130,17 +126,17 @@ struct http_options {
 	unsigned request_timeout_ms; /* from the request line (at first: the connect) to the end */
 	unsigned reply_timeout_ms;   /* until the client has taken the reply */
 	unsigned idle_timeout_ms;    /* between requests */
+	bool tls;                    /* what http_tls_use() was given; else it is plain */
 	void (*reload)(void *arg);   /* optional; after http_reload() */
 	void *reload_arg;
 };
 
 struct http;
 
-/* Binds and listens; serves nobody before http_run. RC_IO with errno's text in err. */
+/* Binds and listens; serves nobody before http_run. RC_IO. */
 int http_new(const struct http_options *o, const struct http_app *app, struct http **ret,
     struct errinfo *err);
-/* "127.0.0.1:8080" as really bound, with the port. Borrowed. */
-const char *http_address(const struct http *h);
+const char *http_address(const struct http *h); /* as really bound, with the port; borrowed */
 /* Runs the loop in the calling thread until http_stop, then drains: no new connections, open
  * requests are finished for at most drain_ms. */
 int http_run(struct http *h, unsigned drain_ms);
@@ -151,8 +147,7 @@ void http_reload(struct http *h);
 void http_set_timeouts(struct http *h, unsigned request_ms, unsigned reply_ms, unsigned idle_ms);
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */
 unsigned http_connections(const struct http *h); /* any thread */
-/* Any thread, for a watchdog: has moved soon after http_wake(), or the loop hangs. */
-unsigned http_turns(const struct http *h);
+unsigned http_turns(const struct http *h); /* any thread: moves after http_wake(), or it hangs */
 void http_free(struct http *h);
 
 #endif

@@ -194,10 +194,12 @@ static bool body_grow(struct http_conn *c, size_t n)
 	while (cap < need) {
 		cap *= 2;
 	}
-	body = realloc(c->body, cap);
+	body =
+	    c->http->bodies + cap - c->body_cap <= HTTP_BODIES_MAX ? realloc(c->body, cap) : NULL;
 	if (!body) {
 		return false;
 	}
+	c->http->bodies += cap - c->body_cap;
 	c->body = body;
 	c->body_cap = cap;
 	return true;
@@ -345,6 +347,7 @@ void http_conn_completed(
 		    h->app.arg, &c->rq, c->route, c->status, clock_mono_us() - c->rq.mono_us);
 	}
 	if (c->body_cap > BODY_KEEP) {
+		h->bodies -= c->body_cap;
 		free(c->body);
 		c->body = NULL;
 		c->body_cap = 0;
@@ -400,6 +403,7 @@ void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_cls,
 	} else if (c) {
 		DL_DELETE(h->conns, c);
 		atomic_fetch_sub(&h->open, 1);
+		h->bodies -= c->body_cap;
 		free(c->body);
 		free(c);
 		*socket_cls = NULL;

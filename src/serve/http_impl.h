@@ -4,6 +4,7 @@
 #ifndef SERVE_HTTP_IMPL_H
 #define SERVE_HTTP_IMPL_H
 
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +16,9 @@
 /* A body that nobody wants is read and dropped up to here, so that the client sees the answer
  * instead of a reset; beyond it the connection is closed. */
 #define HTTP_DISCARD_MAX (1024 * 1024)
+
+/* Bodies of all connections together; who comes beyond it is answered 503. */
+#define HTTP_BODIES_MAX ((size_t)256 << 20)
 
 enum http_phase {
 	HTTP_FRESH,    /* accepted, its first request is not complete */
@@ -79,6 +83,7 @@ struct http {
 
 	bool check_lines; /* the library lays a head out as http_framing.c knows it */
 	struct http_conn *conns, *waiting;
+	size_t bodies;    /* bytes of all bodies */
 	unsigned held;    /* connections that wait for a ticket */
 	uint64_t durable; /* as the application said when the round began */
 	bool failed, draining;
@@ -112,6 +117,11 @@ void http_conn_completed(
 void http_conn_sweep(struct http *h);
 /* Shuts connections that are between requests. */
 void http_conn_shut_idle(struct http *h);
+
+/* http_tls.c: gnutls_certificate_retrieve_function2 */
+int http_tls_give(gnutls_session_t session, const gnutls_datum_t *authorities, int nauthorities,
+    const gnutls_pk_algorithm_t *algorithms, int nalgorithms, gnutls_pcert_st **ret_chain,
+    unsigned *ret_n, gnutls_privkey_t *ret_key);
 
 /* http_stream.c: a reply made by s, which it owns; NULL (and s is freed) without memory.
  * A wake resumes the streams, but no more often than this. */

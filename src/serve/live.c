@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/live.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/http_tls.h"
 #include "serve/options.h"
 
 int live_load(const struct config *c, struct live *ret, struct errinfo *err)
@@ -8,6 +12,9 @@ int live_load(const struct config *c, struct live *ret, struct errinfo *err)
 	struct live l = {.auth = NULL};
 	int rc = *c->token_file ? auth_load(c->token_file, &l.auth, err) : 0;
 
+	if (rc == 0 && *c->tls_cert) {
+		rc = http_tls_load(c->tls_cert, c->tls_key, &l.tls, err);
+	}
 	if (rc) {
 		live_release(&l);
 		return rc;
@@ -20,10 +27,16 @@ void live_release(struct live *l)
 {
 	auth_free(l->auth);
 	l->auth = NULL;
+	http_tls_free(l->tls);
+	l->tls = NULL;
 }
 
 void live_apply(struct live *l, const struct config *c, struct api *a, struct http *h)
 {
+	if (l->tls) {
+		http_tls_use(l->tls);
+		l->tls = NULL;
+	}
 	guard_set(api_guard(a), l->auth, (unsigned)c->rate_limit, c->cors_origin);
 	l->auth = NULL;
 	http_set_timeouts(
@@ -45,6 +58,13 @@ void live_reload(int argc, char **argv, const struct config *now, struct api *a,
 		    LOG_ERROR, "reload refused", "where", err.pointer, "detail", err.text, NULL);
 	} else {
 		config_needs_restart(now, &next, restart);
+		if (!*now->tls_cert != !*next.tls_cert) { /* a listener is plain, or it is not */
+			size_t n = strlen(restart);
+
+			snprintf(restart + n, sizeof(restart) - n, "%stls_cert", n ? " " : "");
+			http_tls_free(l.tls);
+			l.tls = NULL;
+		}
 		live_apply(&l, &next, a, h);
 		log_audit("reloaded", "needs_restart", restart, NULL);
 	}

@@ -8,6 +8,7 @@
 
 struct live { /* read from files, not yet in force; zeroed: nothing */
 	struct auth *auth;
+	struct http_tls *tls;
 };
 
 int live_load(const struct config *c, struct live *ret, struct errinfo *err);

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens: who may do what, how often, and what the log tells of it; and what SIGHUP changes."""
 
+import http.client
 import json
 import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import time
@@ -281,6 +283,87 @@ class Reload(Rig):
             self.assertEqual(refused[0].headers["retry-after"], "1")
             self.assertEqual(c.get("/healthz").status, 200)
             c.close()
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+class Tls(Rig):
+    def certificate(self, name):
+        for suffix in ("crt", "key"):
+            path = os.path.join(self.place, "tls." + suffix)
+            if os.path.exists(path):
+                os.remove(path)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", os.path.join(self.place, "tls.key"),
+                        "-out", os.path.join(self.place, "tls.crt")],
+                       check=True, capture_output=True, timeout=60)
+
+    def files(self):
+        return ["--tls-cert", os.path.join(self.place, "tls.crt"),
+                "--tls-key", os.path.join(self.place, "tls.key")]
+
+    def connect(self, daemon):
+        context = ssl.create_default_context(cafile=os.path.join(self.place, "tls.crt"))
+        host, port = daemon.address.rsplit(":", 1)
+        c = http.client.HTTPSConnection(host, int(port), context=context, timeout=30)
+        c.connect()
+        return c
+
+    def ask(self, connection, method="GET", target="/healthz", body=None):
+        connection.request(method, target, body=body, headers={"Content-Type": "application/json"}
+                           if body else {})
+        r = connection.getresponse()
+        r.read()
+        return r.status
+
+    def test_a_new_certificate_is_for_new_connections(self):
+        self.certificate("one")
+        with Daemon(os.path.join(self.place, "state"), *self.files()) as d:
+            first = self.connect(d)
+            self.assertEqual(self.ask(first), 200)
+            self.assertIn(first.sock.version(), ("TLSv1.2", "TLSv1.3"))
+            big = json.dumps({"policy": "uniform", "arms": [f"arm-{i}" for i in range(30000)]})
+            self.assertEqual(self.ask(first, "PUT", "/v1/experiments/big", big), 201)
+            before = first.sock.getpeercert()["subject"]
+            sock = first.sock
+            self.certificate("two")
+            self.hang_up(d, "msg=reloaded")
+            second = self.connect(d)  # trusts the new one alone
+            self.assertNotEqual(second.sock.getpeercert()["subject"], before)
+            self.assertEqual(self.ask(second), 200)
+            self.assertEqual(self.ask(first), 200)
+            self.assertIs(first.sock, sock)
+            with open(os.path.join(self.place, "tls.key"), "w", encoding="utf-8") as f:
+                f.write("no key\n")
+            self.hang_up(d, "reload refused")
+            third = self.connect(d)
+            self.assertEqual(self.ask(third), 200)
+            for c in (first, second, third):
+                c.close()
+            plain = d.client(timeout=5)
+            with self.assertRaises((OSError, http.client.HTTPException)):
+                plain.get("/healthz")
+            self.assertEqual(d.stop(), 0)
+
+    def test_curl(self):
+        self.certificate("curl")
+        with Daemon(os.path.join(self.place, "state"), *self.files()) as d:
+            r = subprocess.run(["curl", "-sS", "--cacert", os.path.join(self.place, "tls.crt"),
+                                f"https://{d.address}/healthz"], capture_output=True, text=True,
+                               timeout=30)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(d.stop(), 0)
+
+    def test_what_does_not_belong_together_is_refused(self):
+        self.certificate("one")
+        shutil.copy(os.path.join(self.place, "tls.key"), os.path.join(self.place, "old.key"))
+        self.certificate("two")
+        for options in (["--tls-cert", os.path.join(self.place, "tls.crt")],
+                        [*self.files()[:3], os.path.join(self.place, "old.key")],
+                        [*self.files()[:3], "/nonexistent"]):
+            with self.assertRaises(NotStarted):
+                Daemon(os.path.join(self.place, "state"), *options)
 
 
 class Origin(Rig):
