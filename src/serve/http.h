@@ -114,6 +114,8 @@ struct http_app {
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */
 	/* A round of requests begins, or is over; optional. */
 	void (*round)(void *arg, bool begins);
+	/* Stopping begins: no new connections from here on; optional. */
+	void (*draining)(void *arg);
 };
 
 struct http_options {
@@ -131,10 +133,12 @@ struct http;
 /* Binds and listens; serves nobody before http_run. RC_IO with errno's text in err. */
 int http_new(const struct http_options *o, const struct http_app *app, struct http **ret,
     struct errinfo *err);
+/* The address of a socket in the form of `listen`. */
+void http_listen_name(int fd, char *ret, size_t size);
 /* "127.0.0.1:8080" as really bound, with the port. Borrowed. */
 const char *http_address(const struct http *h);
 /* Runs the loop in the calling thread until http_stop, then drains: no new connections, open
- * requests are finished for at most drain_ms. */
+ * requests, and first ones of connections just made, are finished for at most drain_ms. */
 int http_run(struct http *h, unsigned drain_ms);
 void http_stop(struct http *h); /* any thread, signal handlers too */
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */
