@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What script/server and script/test share: packages, configure, counting. Sourced from the top folder.
 
-packages_build="gcc make autoconf automake autoconf-archive pkgconf libc6-dev libmicrohttpd-dev
+packages_build="gcc make autoconf automake autoconf-archive libtool pkgconf libc6-dev libmicrohttpd-dev
 libjansson-dev libsqlite3-dev libsodium-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev libinih-dev libsystemd-dev uthash-dev
 curl"
 packages_test="check libmpfr-dev sqlite3 procps python3 nodejs npm"
