@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What script/server and script/test share: packages, configure, counting. Sourced from the top folder.
 
-packages_build="gcc make autoconf automake autoconf-archive pkgconf libc6-dev libmicrohttpd-dev
+packages_build="gcc make autoconf automake autoconf-archive libtool pkgconf libc6-dev libmicrohttpd-dev
 libgnutls28-dev libjansson-dev libsqlite3-dev libsodium-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev
-libncurses-dev libinih-dev uthash-dev curl"
+libncurses-dev libinih-dev libsystemd-dev uthash-dev curl"
 packages_test="check libmpfr-dev sqlite3 procps python3 nodejs npm"
 modules_build="libmicrohttpd gnutls jansson sqlite3 libsodium zlib libcurl ncurses inih"
 modules_test="check mpfr"

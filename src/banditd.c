@@ -19,6 +19,7 @@
 #include "serve/http_tls.h"
 #include "serve/live.h"
 #include "serve/metrics.h"
+#include "serve/notify.h"
 #include "serve/options.h"
 
 enum { EXIT_USAGE = 2, EXIT_STATE = 3 };
@@ -31,6 +32,8 @@ struct daemon {
 	struct engine *engine;
 	struct api *api;
 	struct http *http;
+	struct notify_watch *watch;
+	int listen_fd;               /* passed by the service manager; -1: none */
 	_Atomic(struct http *) wake; /* whom the store's thread wakes; NULL before and after */
 };
 
@@ -52,7 +55,9 @@ static void on_reload(void *arg)
 {
 	struct daemon *d = arg;
 
+	notify_reloading();
 	live_reload(d->argc, d->argv, &d->config, d->api, d->http);
+	notify_ready(http_address(d->http));
 }
 
 static void on_notify(void *arg)
@@ -76,6 +81,19 @@ static void on_report(void *arg, int rc, const char *what, const char *experimen
 	(void)arg;
 	log_event(LOG_WARNING, what, "experiment", experiment, "seq", log_int(seq), "reason",
 	    err_name(rc), NULL);
+}
+
+static void on_progress(void *arg, uint64_t done, uint64_t experiments, uint64_t events)
+{
+	(void)arg;
+	notify_recovering(done, experiments, events);
+}
+
+static void on_draining(void *arg)
+{
+	(void)arg;
+	log_event(LOG_INFO, "stopping", NULL);
+	notify_stopping();
 }
 
 static int fail(const char *what, const struct errinfo *err)
@@ -115,6 +133,7 @@ static int start_engine(struct daemon *d, struct engine_recovery *ret, struct er
 	    .notify = on_notify,
 	    .committed = on_committed,
 	    .report = on_report,
+	    .progress = on_progress,
 	    .arg = d};
 	int rc;
 
@@ -146,7 +165,7 @@ static int start_http(struct daemon *d, struct errinfo *err)
 {
 	const struct config *c = &d->config;
 	const struct http_options o = {.listen = c->listen,
-	    .listen_fd = -1,
+	    .listen_fd = d->listen_fd,
 	    .connections = (unsigned)c->connections,
 	    .connections_per_address = (unsigned)c->connections_per_address,
 	    .request_timeout_ms = (unsigned)c->request_timeout,
@@ -159,6 +178,7 @@ static int start_http(struct daemon *d, struct errinfo *err)
 	int rc;
 
 	api_app(d->api, &app);
+	app.draining = on_draining;
 	rc = http_new(&o, &app, &d->http, err);
 	if (rc == 0) {
 		api_set_http(d->api, d->http);
@@ -166,6 +186,20 @@ static int start_http(struct daemon *d, struct errinfo *err)
 		atomic_store(&d->wake, d->http);
 	}
 	return rc;
+}
+
+/* A passed socket is the address there is, and is held to what any other is. */
+static int take_socket(struct daemon *d, struct errinfo *err)
+{
+	char name[128];
+	int rc = notify_listen_fd(&d->listen_fd, err);
+
+	if (rc || d->listen_fd < 0) {
+		return rc;
+	}
+	http_listen_name(d->listen_fd, name, sizeof(name));
+	rc = config_set(&d->config, "listen", name, "LISTEN_FDS", err);
+	return rc ? rc : config_check(&d->config, err);
 }
 
 static void catch_signals(struct daemon *d)
@@ -190,12 +224,14 @@ static int run(struct daemon *d)
 	    "durability", d->config.durability, NULL);
 	raise_descriptor_limit();
 	json_memory_init();
-	rc = hash_init();
+	rc = take_socket(d, &err);
+	rc = rc ? rc : hash_init();
 	rc = rc ? rc : live_load(&d->config, &d->live, &err);
 	rc = rc ? rc : start_engine(d, &recovery, &err);
 	rc = rc ? rc : start_api(d, &recovery);
 	rc = rc ? rc : start_http(d, &err);
 	rc = rc ? rc : engine_start(d->engine);
+	rc = rc ? rc : notify_watch_start(d->http, engine_store(d->engine), &d->watch);
 	if (rc) {
 		err_set(&err, rc, "start_failed", "", "%s", err_name(rc));
 		status = fail("start refused", &err);
@@ -203,10 +239,11 @@ static int run(struct daemon *d)
 	}
 	catch_signals(d);
 	log_event(LOG_INFO, "listening", "address", http_address(d->http), NULL);
+	notify_ready(http_address(d->http));
 	rc = http_run(d->http, (unsigned)d->config.drain_timeout);
-	log_event(LOG_INFO, "stopping", NULL);
 out:
 	stop_target = NULL;
+	notify_watch_stop(d->watch);
 	engine_stop(d->engine);
 	atomic_store(&d->wake, NULL);
 	if (d->engine && store_failed(engine_store(d->engine))) {

@@ -11,6 +11,7 @@
 #include "store/registry.h"
 
 #define TAIL_MEMORY ((size_t)64 << 20)
+#define PROGRESS_EVENTS 4096 /* some milliseconds of folding */
 
 struct recovery {
 	struct engine *g;
@@ -21,6 +22,15 @@ struct recovery {
 	struct experiment *e;
 	uint32_t number;
 };
+
+static void progress(const struct recovery *r)
+{
+	const struct engine_options *o = &r->g->o;
+
+	if (o->progress) {
+		o->progress(o->arg, r->out->experiments, r->list.numbers - 1, r->out->events);
+	}
+}
 
 static int corrupt(struct recovery *r, uint32_t number, uint64_t seq, int rc, const char *why)
 {
@@ -78,6 +88,7 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 	it->snapshot_seq = s->seq;
 	it->expiry_seq = s->cursor;
 	r->out->snapshots++;
+	progress(r);
 	rc = engine_register(g, it);
 	if (rc) {
 		engine_item_unref(it);
@@ -124,7 +135,9 @@ static int fold_event(void *arg, const struct event *ev)
 		return corrupt(
 		    r, r->number, ev->seq, rc, "an event does not fit the state before it");
 	}
-	r->out->events++;
+	if (++r->out->events % PROGRESS_EVENTS == 0) {
+		progress(r);
+	}
 	return 0;
 }
 
@@ -162,6 +175,7 @@ static int recover_one(struct recovery *r, uint32_t number, struct arena *mem)
 		it->dirty_since_us = clock_mono_us();
 	}
 	r->out->experiments++;
+	progress(r);
 	return 0;
 }
 

@@ -261,6 +261,13 @@ int http_run(struct http *h, unsigned drain_ms)
 	}
 	MHD_quiesce_daemon(h->daemon);
 	h->draining = true;
+	/* Else who connects now would wait for an answer until we are gone. A socket that was
+	 * passed stays open elsewhere, and they wait for our successor. */
+	close(h->listen_fd);
+	h->listen_fd = -1;
+	if (h->app.draining) {
+		h->app.draining(h->app.arg);
+	}
 	http_conn_shut_idle(h);
 	http_stream_resume(h);
 	until = clock_mono_us() + drain_ms * UINT64_C(1000);

@@ -100,22 +100,20 @@ enum http_refusal {
 /* What http asks of the application. Every call comes from the loop thread. */
 struct http_app {
 	void *arg;
-	/* Largest body this route takes; 0 when it takes none or the request will be refused: then
-	 * a small body is read and dropped, and the request handled without. */
+	/* The largest body that is taken; 0: a small one is read and dropped. */
 	size_t (*body_limit)(void *arg, const struct http_request *rq);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
 	/* Renders a refusal. rq has no body and may lack fields; detail is a sentence or NULL. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,
 	    const char *detail, struct http_response *rs);
-	/* A request is over: its status, route and time from the first byte; its body may be gone.
-	 */
+	/* A request is over, after so long from its first byte; its body may be gone. */
 	void (*done)(void *arg, const struct http_request *rq, const char *route, int status,
 	    uint64_t elapsed_us);
 	void (*refused)(void *arg, enum http_refusal why);
 	uint64_t (*durable)(void *arg); /* the highest ticket that is on disk */
 	bool (*failed)(void *arg);      /* the store failed: no further ticket becomes durable */
-	/* A round of requests begins, or is over; optional. */
-	void (*round)(void *arg, bool begins);
+	void (*round)(void *arg, bool begins); /* of requests begins, or is over; optional */
+	void (*draining)(void *arg);           /* no new connections from here on; optional */
 };
 
 struct http_options {
@@ -132,17 +130,16 @@ struct http_options {
 };
 
 struct http;
-
 /* Binds and listens; serves nobody before http_run. RC_IO. */
 int http_new(const struct http_options *o, const struct http_app *app, struct http **ret,
     struct errinfo *err);
+void http_listen_name(int fd, char *ret, size_t size); /* a socket's, in the form of `listen` */
 const char *http_address(const struct http *h); /* as really bound, with the port; borrowed */
 /* Runs the loop in the calling thread until http_stop, then drains: no new connections, open
- * requests are finished for at most drain_ms. */
+ * requests, and first ones of connections just made, are finished for at most drain_ms. */
 int http_run(struct http *h, unsigned drain_ms);
-void http_stop(struct http *h); /* any thread, signal handlers too */
-/* Any thread, signal handlers too: o.reload is called by the loop's thread between requests. */
-void http_reload(struct http *h);
+void http_stop(struct http *h);   /* any thread, signal handlers too */
+void http_reload(struct http *h); /* the same: the loop calls o.reload between requests */
 /* The loop's thread, or before http_run(). */
 void http_set_timeouts(struct http *h, unsigned request_ms, unsigned reply_ms, unsigned idle_ms);
 void http_wake(struct http *h); /* any thread: durable() or failed() may have changed */

@@ -25,6 +25,9 @@ static struct http_conn *conn_of(struct MHD_Connection *mhd)
 	return info ? info->socket_context : NULL;
 }
 
+/* Who has just connected is about to ask: while draining it still has so long to begin. */
+#define FRESH_GRACE_US CLOCK_SECOND_US
+
 static void enter(struct http_conn *c, enum http_phase phase)
 {
 	c->phase = phase;
@@ -276,7 +279,7 @@ static enum MHD_Result begin(
 	if (!is_known_method(method)) {
 		return refuse(c, HTTP_REFUSED_METHOD, NULL, true);
 	}
-	if (c->http->draining) {
+	if (c->http->draining && c->reused) {
 		return refuse(c, HTTP_REFUSED_DRAINING, NULL, true);
 	}
 	return expect_body(c);
@@ -353,6 +356,7 @@ void http_conn_completed(
 		c->body_cap = 0;
 	}
 	c->begun = c->drop = c->has_refusal = false;
+	c->reused = true;
 	c->body_len = 0;
 	c->dropped = 0;
 	c->status = 0;
@@ -456,8 +460,10 @@ void http_conn_shut_idle(struct http *h)
 	int ready;
 
 	DL_FOREACH (h->conns, c) {
-		if ((c->phase == HTTP_IDLE || c->phase == HTTP_FRESH) &&
-		    (ioctl(c->fd, FIONREAD, &ready) || ready == 0)) {
+		bool over = c->phase == HTTP_IDLE ||
+			    (c->phase == HTTP_FRESH && h->round_us - c->since_us > FRESH_GRACE_US);
+
+		if (over && (ioctl(c->fd, FIONREAD, &ready) || ready == 0)) {
 			shut(c);
 		}
 	}

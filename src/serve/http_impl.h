@@ -51,6 +51,7 @@ struct http_conn {
 	uint64_t since_us; /* when the phase began; streams: when the client last took something */
 	int fd;
 	bool suspended, gone;
+	bool reused; /* had a request before */
 
 	bool begun;           /* the head was checked */
 	char *target;         /* as sent, while it is being parsed */
@@ -95,7 +96,6 @@ struct http {
 
 /* http_listen.c: sockets. RC_IO or RC_INVALID in err; the path of a new socket file is malloc'd. */
 int http_listen(const char *where, int *ret_fd, char **ret_path, struct errinfo *err);
-void http_listen_name(int fd, char *ret, size_t size);
 
 /* http_framing.c: fills c->rq and c->head from what the library parsed; c->head.wrong tells. */
 void http_framing_read(

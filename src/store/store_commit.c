@@ -280,12 +280,14 @@ static void sleep_until(struct store *s, uint64_t mono_us)
 /* Waits until there is something to do, or a second is over, and swaps the buffers. False: stop. */
 static bool wait_for_turn(struct store *s, uint64_t *last_us, size_t *ret_ready)
 {
+	uint64_t due_us, now_us;
 	struct queue *q;
 	bool go_on;
 
 	pthread_mutex_lock(&s->lock);
-	while (next_turn_us(s, *last_us) > clock_mono_us()) {
-		sleep_until(s, next_turn_us(s, *last_us));
+	while ((due_us = next_turn_us(s, *last_us)) > (now_us = clock_mono_us())) {
+		sleep_until(s, due_us < now_us + TICK_US ? due_us : now_us + TICK_US);
+		atomic_fetch_add(&s->heartbeat, 1); /* an interval may be a minute */
 	}
 	go_on = !s->stop || has_work(s);
 	*ret_ready = s->njobs;
