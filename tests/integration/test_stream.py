@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 
 from client import BUILD, Daemon
@@ -121,6 +122,29 @@ class Service(Case):
         self.assertEqual(self.offer(*"abcd"), ["testing", "queued", "full", "full"])
         self.assertEqual(self.offer("b"), ["queued"])
         self.assertEqual(self.stream()["backlog"], 2)
+
+    def test_a_pull_without_a_reward_is_made_again(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, pull_timeout_s=0.05, ratio="auto")
+        self.offer("a", "b")
+        lost = self.ask()
+        self.assertIsNotNone(lost["expires_at"])
+        until = time.monotonic() + 20
+        while self.stream()["expired"] == 0 and time.monotonic() < until:
+            time.sleep(0.02)
+        again = self.expect("a", "test")
+        self.assertNotEqual(again["id"], lost["id"])
+
+    def test_an_arm_that_waited_too_long_is_passed_over(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, arm_ttl_s=0.05)
+        self.offer("a", "b", "c")
+        d = self.ask()
+        time.sleep(0.2)
+        self.reward(d, 1)
+        s = self.stream()
+        self.assertEqual((s["king"], s["test"], s["skipped"], s["backlog"]), ("a", None, 2, 0))
+        self.assertEqual(self.offer("d"), ["testing"])
 
     def test_an_id_counts_once(self):
         self.start()
