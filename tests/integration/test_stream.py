@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from client import BUILD, Daemon
+from client import BUILD, SOURCE, Daemon
 
 BASE = "/v1/experiments/s"
 BANDIT = os.path.join(BUILD, "bandit")
@@ -250,6 +250,28 @@ class Crash(Case):
 
 def hash_of(arm):
     return (int(re.sub(r"\D", "", arm)) * 37 % 101) / 101
+
+
+class Before(Case):
+    """A log of a version that kept all arms in memory and did not name them in decisions."""
+
+    def test_is_read_verified_and_goes_on(self):
+        log = os.path.join(SOURCE, "tests", "integration", "stream_before.jsonl")
+        self.bandit("import", log, self.state)
+        with open(log, encoding="utf-8") as f:
+            self.assertEqual(self.bandit("export", self.state), f.read())
+        self.bandit("verify", self.state)
+        self.start()
+        self.assertEqual(self.offer("g", "h"), ["seen", "queued"])
+        arms = []
+        for _ in range(16):
+            d = self.ask()
+            arms.append(d["arm"])
+            self.reward(d, 0.5)
+        self.assertEqual("".join(arms), "ddeeefffggghhhaa")
+        self.assertEqual(self.client.post(BASE + "/decisions", {"id": "d4"}).body["arm"], "b")
+        self.assertEqual(self.d.stop(), 0)
+        self.bandit("verify", self.state)
 
 
 class Memory(Case):
