@@ -165,6 +165,24 @@ class Service(Case):
             self.reward(d, 0.5)
         self.assertEqual(seen, ["a", "b", "c"])
 
+    def test_slots_of_many_arms_are_used_again_and_their_names_found(self):
+        self.start()
+        first, then = [f"a{i}" for i in range(40)], [f"b{i}" for i in range(100)]
+        self.put(arms=first, mode="tuned", test_pulls=1)
+        self.offer(*then)
+        arms = []
+        for _ in range(140):
+            d = self.ask()
+            arms.append(d["arm"])
+            self.reward(d, 0.5)
+        self.assertEqual(arms, first + then)
+        listed = [a["arm"] for a in self.client.get(BASE + "/arms").body["items"]]
+        self.assertEqual(len(listed), 40)
+        self.assertIn("b99", listed)
+        for arm in first + then:
+            r = self.client.patch(f"{BASE}/arms/{arm}", {"state": "active"})
+            self.assertEqual(r.status, 200 if arm in listed else 404, arm)
+
     def test_the_levels_meet_when_the_stream_is_closed_and_empty(self):
         self.start()
         self.put(mode="levels", levels="short", ratio=8)
