@@ -22,7 +22,7 @@ static int stream_check(const void *params, struct errinfo *err)
 	const struct stream_params *p = params;
 
 	if (p->ratio != 0 && p->ratio < 1) {
-		return bad(err, "/ratio", "ratio is 0, which means estimated, or at least 1");
+		return bad(err, "/ratio", "ratio is auto, or at least 1");
 	}
 	if (p->mode == STREAM_UNIFORM && p->test_pulls == 0 && !(p->horizon > 1)) {
 		return err_set(err, RC_INVALID, "missing_field", "/horizon",
@@ -273,6 +273,7 @@ static void stream_describe(const void *state, uint32_t slot, struct arm_view *r
 }
 
 static const char *const modes[] = {"race", "tuned", "levels", "budget", "uniform", "naive", NULL};
+static const char *const estimated[] = {"auto", NULL};
 static const char *const memories[] = {"ids", "none", NULL};
 static const char *const presets[] = {"default", "short", "loglog", "log", NULL};
 
@@ -281,8 +282,9 @@ static const char *const presets[] = {"default", "short", "loglog", "log", NULL}
 static const struct param_desc stream_param_table[] = {
 	{.name = "mode", .type = PARAM_CHOICE, AT(mode), .choices = modes,
 	 .text = "how long an arm is tested, and against what"},
-	{.name = "ratio", .type = PARAM_F64, AT(ratio), .min = 0, .max = 1e12, .dflt = 0,
-	 .text = "decisions per arm that comes; 0: estimated whenever an arm is read"},
+	{.name = "ratio", .type = PARAM_F64, AT(ratio), .min = 0, .max = 1e12,
+	 .flags = PARAM_UNSET, .choices = estimated,
+	 .text = "decisions per arm that comes; auto, or 0: estimated whenever an arm is read"},
 	{.name = "horizon", .type = PARAM_F64, AT(horizon), .min = 0, .max = 1e15, .dflt = 0,
 	 .text = "decisions in all; with arms_expected instead of ratio; 0: unknown"},
 	{.name = "arms_expected", .type = PARAM_F64, AT(arms_expected), .min = 0, .max = 1e12,
@@ -321,6 +323,9 @@ static const struct param_desc stream_param_table[] = {
 	 .text = "arms that may wait to be read; 0: any number"},
 	{.name = "arm_ttl_s", .type = PARAM_F64, AT(arm_ttl_s), .min = 0, .max = 3e9, .dflt = 0,
 	 .text = "seconds after which an arm that still waits is not read any more; 0: for ever"},
+	{.name = "pull_timeout_s", .type = PARAM_F64, AT(pull_timeout_s), .min = 0, .max = 3e6,
+	 .dflt = 3600,
+	 .text = "seconds after which a pull of a test is made again where the experiment has no window; 0: never"},
 	{.name = "remember", .type = PARAM_CHOICE, AT(remember), .choices = memories,
 	 .text = "ids: an arm comes once; none: one that is offered again is a new arm"},
 	{.name = NULL},

@@ -26,7 +26,7 @@ struct stream_params {
 	double ratio, horizon, arms_expected;
 	double c, c_delta, delta, level_scale, n0_scale, growth, crown, margin, share;
 	int64_t m_min, test_pulls;
-	double max_lost, backlog_max, arm_ttl_s;
+	double max_lost, backlog_max, arm_ttl_s, pull_timeout_s;
 	int remember;
 };
 

@@ -10,7 +10,8 @@ static struct stream_rules rules(const void *params)
 
 	return (struct stream_rules){.remember = p->remember == STREAM_IDS,
 	    .backlog_max = (uint64_t)p->backlog_max,
-	    .ttl_us = (uint64_t)(p->arm_ttl_s * US)};
+	    .ttl_us = (uint64_t)(p->arm_ttl_s * US),
+	    .pull_us = (uint64_t)(p->pull_timeout_s * US)};
 }
 
 static bool wants(const void *state)

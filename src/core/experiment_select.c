@@ -425,6 +425,16 @@ static int check_select(const struct experiment *e, const struct select_in *in, 
 	return 0;
 }
 
+/* A test must not wait for ever for one reward. */
+static uint64_t window_of(const struct experiment *e, const struct event_decision *d)
+{
+	const struct stream_ops *stream = e->ops->stream;
+
+	return e->settings.window_us || !stream || !stream->explores(d->memo, d->nmemo)
+		   ? e->settings.window_us
+		   : stream->rules(e->params).pull_us;
+}
+
 /* What the event says beside the answer. */
 static void describe(struct making *m, const struct select_in *in, uint64_t at_us)
 {
@@ -443,7 +453,7 @@ static void describe(struct making *m, const struct select_in *in, uint64_t at_u
 	d->picks = m->picks;
 	d->id = in->id;
 	d->fingerprint = in->id ? in->fingerprint : 0;
-	d->expires_us = e->settings.window_us ? at_us + e->settings.window_us : 0;
+	d->expires_us = window_of(e, d) ? at_us + window_of(e, d) : 0;
 	d->x = in->x;
 	d->dim = in->dim;
 	d->subject = in->subject;

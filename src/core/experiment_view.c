@@ -26,7 +26,7 @@ uint64_t experiment_changed_seq(const struct experiment *e)
 
 bool experiment_has_windows(const struct experiment *e)
 {
-	return e->has_windows;
+	return e->has_windows || (e->ops->stream && e->ops->stream->rules(e->params).pull_us);
 }
 
 const struct settings *experiment_settings(const struct experiment *e)

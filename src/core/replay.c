@@ -187,6 +187,11 @@ static int derive_decision(struct replay *r, const struct event *ev, struct erri
 		}
 	}
 	rc = experiment_select(r->e, &in, ev->at_us, &r->mem, &again, &why);
+	if (rc == 0 && again.kind && again.decision.arm &&
+	    !d->arm) { /* of a stream, as versions wrote it that had no backlog */
+		again.decision.arm = NULL;
+		again.decision.expires_us = d->expires_us;
+	}
 	return rc ? refused(r, ev, rc, &why, err) : compare(r, ev, &again, err);
 }
 

@@ -12,6 +12,7 @@ struct stream_rules {
 	bool remember;        /* an id that was offered once is refused for ever */
 	uint64_t backlog_max; /* arms that may wait; 0: any number */
 	uint64_t ttl_us;      /* one that waited longer is not read; 0: for ever */
+	uint64_t pull_us;     /* the window of a test's pull where there is none; 0: none */
 };
 
 /* What it shows of it. */

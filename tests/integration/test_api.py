@@ -804,21 +804,36 @@ class Recovering(ApiTest):
 
 
 class Streaming(ApiTest):
-    """What a backlog does is in test_stream.py; here its shapes."""
-
-    def test_offers_are_answered_one_by_one_and_the_stream_closes(self):
-        path = self.make(policy="streaming", arms=["a"])
-        offered = self.ok(self.c.post(path + "/arms", [{"id": "b"}, {"id": "a"}]), 201)
-        self.assertEqual([i["status"] for i in offered["items"]], ["queued", "seen"])
-        self.assertEqual(self.decide(path)["role"], "test")
+    def test_arms_are_offered_and_read_one_by_one(self):
+        path = self.make(policy={"name": "streaming", "params": {"test_pulls": 1,
+                                                                 "backlog_max": 2}}, arms=[])
+        first = self.ok(self.c.post(path + "/arms", ["a", "b", "c", "d", "a"]), 201)["items"]
+        self.assertEqual([i["status"] for i in first],
+                         ["testing", "queued", "full", "full", "seen"])
+        self.assertEqual([i.get("position") for i in first], [0, 1, None, None, None])
+        again = self.ok(self.c.post(path + "/arms", ["b"]), 200)["items"]
+        self.assertEqual(again, [{"id": "b", "status": "seen"}])
+        for i in range(4):
+            d = self.decide(path, id=f"s{i}")
+            self.ok(self.c.post(path + "/rewards", {"decision": f"s{i}", "reward": 0.5}), 202)
+        self.assertEqual((d["arm"], d["role"]), ("a", "king"))
+        shown = self.ok(self.c.get(path + "/stats"))["stream"]
+        self.assertEqual((shown["offered"], shown["backlog"], shown["king"], shown["exploration"]),
+                         (2, 0, "a", 0.5))
         closed = self.ok(self.c.post(path + "/stream", {"action": "close"}))
-        self.assertEqual(closed["backlog"], 1)
+        self.assertEqual(closed["test"], None)
+        events = self.c.events(path.rsplit("/", 1)[1])
+        self.assertEqual([e["op"] for e in events if e["kind"] == "stream"],
+                         ["offer", "read", "read", "close"])
         self.problem(self.c.post(path + "/stream", {"action": "open"}), 422, "out_of_range",
                      "/action")
 
-    def test_other_policies_have_no_stream(self):
-        self.problem(self.c.post(self.make() + "/stream", {"action": "close"}), 422,
-                     "not_supported")
+    def test_a_bad_id_is_named_and_nothing_is_offered(self):
+        path = self.make(policy={"name": "streaming"}, arms=[])
+        self.problem(self.c.post(path + "/arms", ["a", "b c"]), 422, "invalid_id", "/1")
+        self.assertEqual(self.ok(self.c.get(path + "/stats"))["stream"]["offered"], 0)
+        plain = self.make()
+        self.problem(self.c.post(plain + "/stream", {"action": "close"}), 422, "not_supported")
 
 
 class Groupwise(ApiTest):

@@ -9,9 +9,10 @@ import random
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 
-from client import BUILD, Daemon
+from client import BUILD, SOURCE, Daemon
 
 BASE = "/v1/experiments/s"
 BANDIT = os.path.join(BUILD, "bandit")
@@ -122,6 +123,29 @@ class Service(Case):
         self.assertEqual(self.offer("b"), ["queued"])
         self.assertEqual(self.stream()["backlog"], 2)
 
+    def test_a_pull_without_a_reward_is_made_again(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, pull_timeout_s=0.05, ratio="auto")
+        self.offer("a", "b")
+        lost = self.ask()
+        self.assertIsNotNone(lost["expires_at"])
+        until = time.monotonic() + 20
+        while self.stream()["expired"] == 0 and time.monotonic() < until:
+            time.sleep(0.02)
+        again = self.expect("a", "test")
+        self.assertNotEqual(again["id"], lost["id"])
+
+    def test_an_arm_that_waited_too_long_is_passed_over(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, arm_ttl_s=0.05)
+        self.offer("a", "b", "c")
+        d = self.ask()
+        time.sleep(0.2)
+        self.reward(d, 1)
+        s = self.stream()
+        self.assertEqual((s["king"], s["test"], s["skipped"], s["backlog"]), ("a", None, 2, 0))
+        self.assertEqual(self.offer("d"), ["testing"])
+
     def test_an_id_counts_once(self):
         self.start()
         self.put(test_pulls=2)
@@ -140,6 +164,24 @@ class Service(Case):
             seen.append(d["arm"])
             self.reward(d, 0.5)
         self.assertEqual(seen, ["a", "b", "c"])
+
+    def test_slots_of_many_arms_are_used_again_and_their_names_found(self):
+        self.start()
+        first, then = [f"a{i}" for i in range(40)], [f"b{i}" for i in range(100)]
+        self.put(arms=first, mode="tuned", test_pulls=1)
+        self.offer(*then)
+        arms = []
+        for _ in range(140):
+            d = self.ask()
+            arms.append(d["arm"])
+            self.reward(d, 0.5)
+        self.assertEqual(arms, first + then)
+        listed = [a["arm"] for a in self.client.get(BASE + "/arms").body["items"]]
+        self.assertEqual(len(listed), 40)
+        self.assertIn("b99", listed)
+        for arm in first + then:
+            r = self.client.patch(f"{BASE}/arms/{arm}", {"state": "active"})
+            self.assertEqual(r.status, 200 if arm in listed else 404, arm)
 
     def test_the_levels_meet_when_the_stream_is_closed_and_empty(self):
         self.start()
@@ -226,6 +268,28 @@ class Crash(Case):
 
 def hash_of(arm):
     return (int(re.sub(r"\D", "", arm)) * 37 % 101) / 101
+
+
+class Before(Case):
+    """A log of a version that kept all arms in memory and did not name them in decisions."""
+
+    def test_is_read_verified_and_goes_on(self):
+        log = os.path.join(SOURCE, "tests", "integration", "stream_before.jsonl")
+        self.bandit("import", log, self.state)
+        with open(log, encoding="utf-8") as f:
+            self.assertEqual(self.bandit("export", self.state), f.read())
+        self.bandit("verify", self.state)
+        self.start()
+        self.assertEqual(self.offer("g", "h"), ["seen", "queued"])
+        arms = []
+        for _ in range(16):
+            d = self.ask()
+            arms.append(d["arm"])
+            self.reward(d, 0.5)
+        self.assertEqual("".join(arms), "ddeeefffggghhhaa")
+        self.assertEqual(self.client.post(BASE + "/decisions", {"id": "d4"}).body["arm"], "b")
+        self.assertEqual(self.d.stop(), 0)
+        self.bandit("verify", self.state)
 
 
 class Memory(Case):
