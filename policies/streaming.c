@@ -124,21 +124,10 @@ static void stream_arm_set(void *state, uint32_t slot, enum arm_state to)
 
 static bool can_draw(const struct streaming *s, const struct ask *ask, uint32_t slot)
 {
-	size_t lo = 0, hi = ask->n;
-
 	if (slot == STREAM_NONE || ask->all) {
 		return slot != STREAM_NONE && (s->arm[slot] & 3) == ARM_ACTIVE;
 	}
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ask->slots[mid] < slot) {
-			lo = mid + 1;
-		} else {
-			hi = mid;
-		}
-	}
-	return lo < ask->n && ask->slots[lo] == slot;
+	return ask_place(ask, slot) < ask->n;
 }
 
 static uint64_t wanted(const struct stream_test *t)

@@ -12,6 +12,7 @@
 #include "cli/past.h"
 #include "core/replay.h"
 #include "policies/policies.h"
+#include "store/care.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 #define SNAPSHOTS_MAX 8 /* looked at per experiment; the store keeps two */

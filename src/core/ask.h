@@ -34,6 +34,23 @@ struct ask {
 	size_t ngroups;
 };
 
+/* The place of a slot in the ask, or ask->n. */
+static inline size_t ask_place(const struct ask *ask, uint32_t slot)
+{
+	size_t lo = 0, hi = ask->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ask->slots[mid] < slot) {
+			lo = mid + 1;
+		} else {
+			hi = mid;
+		}
+	}
+	return lo < ask->n && ask->slots[lo] == slot ? lo : ask->n;
+}
+
 struct pick {
 	uint32_t slot;
 	double propensity; /* of the distribution it was drawn from, floor included */

@@ -271,23 +271,6 @@ static int choose(struct making *m, uint64_t *ret_repeat, struct errinfo *err)
 	return 0;
 }
 
-/* The place of a slot in the ask, or ask.n. */
-static size_t place_of(const struct ask *ask, uint32_t slot)
-{
-	size_t lo = 0, hi = ask->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ask->slots[mid] < slot) {
-			lo = mid + 1;
-		} else {
-			hi = mid;
-		}
-	}
-	return lo < ask->n && ask->slots[lo] == slot ? lo : ask->n;
-}
-
 /* What the leader's chance was. Which decisions are watched depends on nothing but their number
  * where it takes a search of its own. */
 static void watch(struct making *m, const double *pmf)
@@ -299,7 +282,7 @@ static void watch(struct making *m, const double *pmf)
 	if (m->d->npicks != 1 || m->ask.k != 1 || (!pmf && e->seq % WATCH_EACH != 0)) {
 		return;
 	}
-	i = place_of(&m->ask, e->leader);
+	i = ask_place(&m->ask, e->leader);
 	if (i == m->ask.n) {
 		return;
 	}

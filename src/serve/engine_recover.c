@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "serve/engine_impl.h"
+#include "store/care.h"
 #include "store/registry.h"
 
 #define TAIL_MEMORY ((size_t)64 << 20)

@@ -110,7 +110,6 @@ void store_reader_close(struct store_reader *r);
 /* What is read in between is of one moment, and cheaper to read. Not for long: the WAL grows. */
 int store_reader_begin(struct store_reader *r);
 void store_reader_end(struct store_reader *r);
-
 typedef int store_decoded_fn(void *arg, const struct event *ev);
 /* Decoded and checked events in (after, upto], at most limit; mem is reset for each. */
 int store_read_events(struct store_reader *r, uint32_t experiment, uint64_t after, uint64_t upto,
@@ -147,9 +146,5 @@ int store_find_offers(struct store_reader *r, uint32_t experiment, const struct 
 /* The offer that holds this position, at seq `from` or later; RC_NOT_FOUND: not on disk yet. */
 int store_read_offer(struct store_reader *r, uint32_t experiment, uint64_t from, uint64_t position,
     struct arena *mem, struct event *ret, struct errinfo *err);
-/* What crc32 of bodies cannot see. Keys: those kept are exactly those of the events. Tails: no log
- * has lost its end; one search for each experiment. RC_CORRUPT. */
-int store_check_keys(struct store_reader *r, uint32_t experiment, struct errinfo *err);
-int store_check_tails(struct store_reader *r, struct errinfo *err);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "store/care.h"
 #include "store/record.h"
 #include "store/store.h"
 #include "tests/unit/make_event.h"

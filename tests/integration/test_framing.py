@@ -519,9 +519,11 @@ class Own(unittest.TestCase):
         server = self.start("--commit-us", "300000")
         with server.connect() as busy, server.connect() as idle, server.connect() as stream, \
                 server.connect() as late, \
-                busy.makefile("rb") as f, late.makefile("rb") as fl:
-            late.sendall(GET)
-            read_reply(fl)
+                busy.makefile("rb") as f, late.makefile("rb") as fl, \
+                idle.makefile("rb") as fi:
+            for s, replies in ((late, fl), (idle, fi)):
+                s.sendall(GET)
+                read_reply(replies)
             late.sendall(post(b"Content-Length: 2\r\n", b"{"))
             stream.sendall(b"GET /stream?lines=1000 HTTP/1.1\r\nHost: h\r\n\r\n")
             busy.sendall(post(b"Content-Length: 2\r\n", b"{}"))
@@ -529,7 +531,7 @@ class Own(unittest.TestCase):
             code = []
             stopper = threading.Thread(target=lambda: code.append(server.stop()))
             stopper.start()
-            self.assertEqual(idle.recv(1), b"")
+            self.assertEqual(fi.read(1), b"")
             late.sendall(b"}")
             for r in (read_reply(f), read_reply(fl)):
                 self.assertEqual(r.status, 201)

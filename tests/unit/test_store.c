@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store promises, held against every backend. */
+#include "store/care.h"
 #include "store/store.h"
 
 #include <errno.h>

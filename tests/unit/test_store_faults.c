@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "store/care.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/place.h"

@@ -2,6 +2,7 @@
 /* What readers see, held against every backend, and what they notice. */
 #include <sqlite3.h>
 
+#include "store/care.h"
 #include "store/store.h"
 #include "tests/unit/place.h"
 
