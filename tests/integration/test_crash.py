@@ -99,6 +99,14 @@ def recorded(item, answer):
 
 
 class Crash(unittest.TestCase):
+    ROUNDS = ROUNDS
+
+    def start(self):
+        return Daemon(self.state, *DAEMON)
+
+    def end(self, d):
+        d.kill()
+
     def setUp(self):
         self.state = tempfile.mkdtemp(prefix="banditd-crash-")
         self.addCleanup(shutil.rmtree, self.state)
@@ -107,16 +115,16 @@ class Crash(unittest.TestCase):
         self.acknowledged = self.unanswered = 0
 
     def test_kills(self):
-        for n in range(ROUNDS):
+        for n in range(self.ROUNDS):
             with self.subTest(seed=SEED, round=n):
                 self.round(n)
-        print(f"{ROUNDS} kills, seed {SEED}: {self.acknowledged} acknowledged events, "
+        print(f"{self.ROUNDS} kills, seed {SEED}: {self.acknowledged} acknowledged events, "
               f"{self.unanswered} requests without an answer")
-        self.assertGreater(self.acknowledged, ROUNDS * 10)
+        self.assertGreater(self.acknowledged, self.ROUNDS * 10)
         self.verify()
 
     def round(self, n):
-        with Daemon(self.state, *DAEMON) as d:
+        with self.start() as d:
             c = d.client()
             for e in EXPERIMENTS:
                 self.assertIn(c.put("/v1/experiments/" + e, SPECS[e]).status, (200, 201))
@@ -125,10 +133,10 @@ class Crash(unittest.TestCase):
             for w in workers:
                 w.start()
             time.sleep(self.random.uniform(*LIFE_S))
-            d.kill()
+            self.end(d)
             for w in workers:
                 w.join()
-        with Daemon(self.state, *DAEMON) as d:
+        with self.start() as d:
             c = d.client()
             self.check_log(Log(c), workers)
             for w in workers:
@@ -140,7 +148,7 @@ class Crash(unittest.TestCase):
             if n % 2:  # a kill of an idle daemon, or a stop with its snapshots
                 self.assertEqual(d.stop(), 0)
             else:
-                d.kill()
+                self.end(d)
 
     def check_log(self, log, workers):
         """Everything acknowledged is there, nothing twice, nothing of earlier rounds is gone."""
