@@ -117,11 +117,13 @@ int arms_reserve(struct arms *a, size_t n, size_t text_bytes)
 		a->cap = (uint32_t)cap;
 	}
 	if (text > a->names_cap) {
-		text = a->n == 0 || text > 2 * a->names_cap ? text : 2 * a->names_cap;
+		size_t twice = 2 * (size_t)a->names_cap;
+
+		text = a->n == 0 || text > twice || twice > UINT32_MAX ? text : twice;
 		if (grow((void **)&a->names, text, 1)) {
 			return RC_MEMORY;
 		}
-		a->names_cap = text;
+		a->names_cap = (uint32_t)text;
 	}
 	return table_grow(a, a->cap);
 }
@@ -134,7 +136,7 @@ static uint32_t name_add(struct arms *a, const char *text)
 		return 0;
 	}
 	memcpy(a->names + at, text, n);
-	a->names_len += n;
+	a->names_len += (uint32_t)n;
 	return (uint32_t)at;
 }
 
@@ -166,12 +168,15 @@ int arms_reserve_text(struct arms *a, size_t bytes)
 	for (uint32_t slot = 0; slot < a->n; slot++) {
 		live += strlen(arms_id(a, slot)) + strlen(arms_label(a, slot)) + 2;
 	}
+	if (2 * live + bytes > UINT32_MAX) {
+		return RC_LIMIT;
+	}
 	names = malloc(2 * live + bytes);
 	if (!names) {
 		return RC_MEMORY;
 	}
 	a->names = names;
-	a->names_cap = 2 * live + bytes;
+	a->names_cap = (uint32_t)(2 * live + bytes);
 	a->names_len = 0;
 	name_add(a, "");
 	for (uint32_t slot = 0; slot < a->n; slot++) {

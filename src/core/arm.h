@@ -27,7 +27,7 @@ struct arms {
 	uint32_t nactive;
 	uint32_t *table, table_size; /* slot + 1 by hash of id; none for few arms */
 	char *names;                 /* NUL-terminated texts; offset 0 is "" */
-	size_t names_len, names_cap;
+	uint32_t names_len, names_cap;
 	unsigned char key[16]; /* of the hash */
 };
 

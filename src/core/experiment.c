@@ -27,13 +27,13 @@ struct policy_env experiment_env(const struct experiment *e)
  * change that keeps the label borrows it. */
 int experiment_reserve_label(struct experiment *e, const char *label)
 {
-	size_t need = strlen(label) + 1;
+	size_t need = strlen(label);
 	char *grown;
 
-	if (e->label && need <= strlen(e->label) + 1) {
+	if (need <= (e->label ? strlen(e->label) : 0)) {
 		return 0;
 	}
-	grown = realloc(e->label, need);
+	grown = realloc(e->label, need + 1);
 	if (!grown) {
 		return RC_MEMORY;
 	}
@@ -47,9 +47,11 @@ int experiment_reserve_label(struct experiment *e, const char *label)
 
 void experiment_set(struct experiment *e, const struct settings *s)
 {
-	memmove(e->label, s->label, strlen(s->label) + 1);
+	if (e->label) {
+		memmove(e->label, s->label, strlen(s->label) + 1);
+	}
 	e->settings = *s;
-	e->settings.label = e->label;
+	e->settings.label = e->label ? e->label : "";
 	e->settings.slots = 0;
 	e->settings.params = NULL;
 	e->settings.nparams = 0;
@@ -101,11 +103,10 @@ int experiment_start(const struct experiment_spec *spec, const struct policy_ops
 	e->slots = spec->slots;
 	arms_init(&e->arms, spec->seed);
 	arms_init(&e->groups, spec->seed);
-	backlog_init(&e->backlog);
 	e->name = strdup(spec->name);
 	e->params = calloc(1, ops->params_size ? ops->params_size : 1);
-	e->other = calloc(1, ops->params_size ? ops->params_size : 1);
-	if (!e->name || !e->params || !e->other ||
+	e->other = ops->change ? calloc(1, ops->params_size) : NULL;
+	if (!e->name || !e->params || (ops->change && !e->other) || backlog_init(e) ||
 	    experiment_reserve_label(e, spec->settings.label) || copy_features(e, spec)) {
 		goto fail;
 	}
@@ -148,7 +149,7 @@ void experiment_free(struct experiment *e)
 	arms_release(&e->arms);
 	arms_release(&e->groups);
 	history_release(&e->history);
-	backlog_release(&e->backlog);
+	backlog_release(e);
 	free(e);
 }
 

@@ -23,28 +23,28 @@ struct backlog {
 struct experiment {
 	const struct policy_ops *ops;
 	void *params, *state;
-	void *other; /* params after a change, then those before it */
-	char *name, *label;
+	void *other;        /* params after a change, then those before it; NULL: nothing changes */
+	char *name, *label; /* label: NULL until there is one */
 	char **features;
 	size_t nfeatures;
 	uint64_t seed, fingerprint;
 	double lo, hi;
 	enum goal goal;
 	uint32_t slots;
-	unsigned traits;          /* enum policy_flag, as the parameters have it */
-	size_t dim;               /* entries of x that the policy reads */
+	uint32_t leader; /* the slot drawn most often; for watching, not part of the state */
+	unsigned traits; /* enum policy_flag, as the parameters have it */
+	size_t dim;      /* entries of x that the policy reads */
 	struct settings settings; /* its label is ours */
 	uint64_t seq, at_us, created_us, changed_seq, expired_ref;
-	bool has_windows; /* settings ever had a window */
 	struct totals totals;
 	struct arms arms;
-	uint32_t leader;        /* the slot drawn most often; for watching, not part of the state */
 	struct arms groups;     /* ids and totals; their state means nothing */
 	struct result *results; /* scratch, one per arm; POLICY_FULL only */
+	bool has_windows;       /* settings ever had a window */
 	bool closed_groups;
 	bool planning; /* a plan was begun and has not come yet */
 	struct history history;
-	struct backlog backlog; /* of a policy with a stream */
+	struct backlog *backlog; /* of a policy with a stream, else NULL */
 };
 
 /* An experiment without arms whose policy state is fresh (or absent: load brings its own). */
@@ -77,9 +77,9 @@ int experiment_check_settings(
  * or is about to be, learnt in its place. */
 enum feedback_status experiment_judge_late(const struct experiment *e, bool closed);
 
-/* experiment_stream.c; all but the first two do nothing without a stream. */
-void backlog_init(struct backlog *b);
-void backlog_release(struct backlog *b);
+/* experiment_stream.c; without a stream all of them do nothing. */
+int backlog_init(struct experiment *e); /* RC_MEMORY */
+void backlog_release(struct experiment *e);
 int backlog_reserve(struct experiment *e); /* as many slots as there is room for arms */
 int backlog_reserve_event(struct experiment *e, const struct event_stream *s);
 int backlog_apply(struct experiment *e, const struct event *ev); /* RC_CORRUPT, nothing changed */

@@ -115,7 +115,9 @@ int experiment_check_policy(
 	char pointer[sizeof(err->pointer)];
 	int rc = s->slots && s->slots != e->slots ? check_slots(e, s->slots, err) : 0;
 
-	memcpy(e->other, e->params, e->ops->params_size);
+	if (e->other) {
+		memcpy(e->other, e->params, e->ops->params_size);
+	}
 	for (size_t i = 0; rc == 0 && i < s->nparams; i++) {
 		const struct spec_param *p = &s->params[i];
 		const struct param_desc *d = param_find(e->ops->params, p->name);
@@ -125,12 +127,12 @@ int experiment_check_policy(
 			return err_set(err, RC_INVALID, "unknown_field", pointer,
 			    "policy %s has no parameter %s", e->ops->name, p->name);
 		}
-		if (p->list.n || !(d->flags & PARAM_CHANGE)) {
+		if (!e->other || p->list.n || !(d->flags & PARAM_CHANGE)) {
 			return fixed(pointer, p->name, err);
 		}
 		rc = set_value(d, e->other, p, pointer, err);
 	}
-	return rc ? rc : check_params(e, e->other, err);
+	return rc || !e->other ? rc : check_params(e, e->other, err);
 }
 
 bool experiment_keeps_policy(const struct experiment *e, const struct settings *s)

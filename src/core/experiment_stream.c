@@ -19,7 +19,7 @@ struct stream_rules experiment_stream_rules(const struct experiment *e)
 
 void experiment_stream_status(const struct experiment *e, struct stream_status *ret)
 {
-	const struct backlog *b = &e->backlog;
+	const struct backlog *b = e->backlog;
 
 	*ret = (struct stream_status){.offered = b->offered,
 	    .waiting = b->offered - b->head,
@@ -37,7 +37,7 @@ void experiment_stream_view(const struct experiment *e, struct stream_view *ret)
 
 bool experiment_wants_arm(const struct experiment *e)
 {
-	return e->ops->stream && e->backlog.head < e->backlog.offered &&
+	return e->ops->stream && e->backlog->head < e->backlog->offered &&
 	       e->settings.state == RUN_RUNNING && e->ops->stream->wants(e->state);
 }
 
@@ -57,18 +57,18 @@ int experiment_offer(const struct experiment *e, const struct spec_arm *arms, si
 	}
 	*ret_ev = experiment_next(e, EVENT_STREAM, at_us);
 	ret_ev->stream = (struct event_stream){.op = STREAM_OFFER,
-	    .before = e->backlog.tail_seq,
+	    .before = e->backlog->tail_seq,
 	    .remember = experiment_stream_rules(e).remember,
 	    .arms = arms,
 	    .n = n,
-	    .position = e->backlog.offered};
+	    .position = e->backlog->offered};
 	return 0;
 }
 
 /* A slot that may be given away; one whose decisions do not say their arm is not. */
 static bool is_free(const struct experiment *e, uint32_t slot)
 {
-	return !e->backlog.slot[slot].kept && !e->ops->stream->holds(e->state, slot);
+	return !e->backlog->slot[slot].kept && !e->ops->stream->holds(e->state, slot);
 }
 
 static uint32_t free_slot(const struct experiment *e)
@@ -121,14 +121,25 @@ int experiment_close(
 
 /* ---- the fold ---- */
 
-void backlog_init(struct backlog *b)
+int backlog_init(struct experiment *e)
 {
-	*b = (struct backlog){.head_seq = 1, .tail_seq = 1};
+	if (!e->ops->stream) {
+		return 0;
+	}
+	e->backlog = malloc(sizeof(*e->backlog));
+	if (!e->backlog) {
+		return RC_MEMORY;
+	}
+	*e->backlog = (struct backlog){.head_seq = 1, .tail_seq = 1};
+	return 0;
 }
 
-void backlog_release(struct backlog *b)
+void backlog_release(struct experiment *e)
 {
-	free(b->slot);
+	if (e->backlog) {
+		free(e->backlog->slot);
+		free(e->backlog);
+	}
 }
 
 int backlog_reserve(struct experiment *e)
@@ -136,21 +147,21 @@ int backlog_reserve(struct experiment *e)
 	struct stream_slot *slot;
 	size_t cap = slots_capacity(e->arms.cap);
 
-	if (!e->ops->stream || e->arms.cap <= e->backlog.cap) {
+	if (!e->ops->stream || e->arms.cap <= e->backlog->cap) {
 		return 0;
 	}
-	slot = realloc(e->backlog.slot, cap * sizeof(*slot));
+	slot = realloc(e->backlog->slot, cap * sizeof(*slot));
 	if (!slot) {
 		return RC_MEMORY;
 	}
-	e->backlog.slot = slot;
-	e->backlog.cap = (uint32_t)cap;
+	e->backlog->slot = slot;
+	e->backlog->cap = (uint32_t)cap;
 	return 0;
 }
 
 static void tell(struct experiment *e)
 {
-	const struct backlog *b = &e->backlog;
+	const struct backlog *b = e->backlog;
 
 	e->ops->stream->queue(e->state, b->added + b->offered, b->offered - b->head);
 }
@@ -158,8 +169,8 @@ static void tell(struct experiment *e)
 void backlog_add_arm(struct experiment *e, uint32_t slot)
 {
 	if (e->ops->stream) {
-		e->backlog.slot[slot] = (struct stream_slot){.added = e->seq + 1};
-		e->backlog.added++;
+		e->backlog->slot[slot] = (struct stream_slot){.added = e->seq + 1};
+		e->backlog->added++;
 		tell(e);
 	}
 }
@@ -167,13 +178,13 @@ void backlog_add_arm(struct experiment *e, uint32_t slot)
 void backlog_keep(struct experiment *e, uint32_t slot)
 {
 	if (e->ops->stream) {
-		e->backlog.slot[slot].kept = true;
+		e->backlog->slot[slot].kept = true;
 	}
 }
 
 bool backlog_is_of(const struct experiment *e, uint32_t slot, uint64_t decision_seq)
 {
-	return !e->ops->stream || decision_seq >= e->backlog.slot[slot].added;
+	return !e->ops->stream || decision_seq >= e->backlog->slot[slot].added;
 }
 
 int backlog_decide(struct experiment *e, const struct event_decision *d)
@@ -187,7 +198,7 @@ int backlog_decide(struct experiment *e, const struct event_decision *d)
 	if (!d->arm) { /* as older versions wrote it */
 		backlog_keep(e, d->picks[0].slot);
 	}
-	e->backlog.explored += e->ops->stream->explores(d->memo, d->nmemo);
+	e->backlog->explored += e->ops->stream->explores(d->memo, d->nmemo);
 	return 0;
 }
 
@@ -211,7 +222,7 @@ static int apply_read(struct experiment *e, const struct event *ev)
 {
 	const struct event_stream *s = &ev->stream;
 	uint32_t same = arms_find(&e->arms, s->id);
-	struct backlog *b = &e->backlog;
+	struct backlog *b = e->backlog;
 
 	if (s->slot > e->arms.n || (same != ARM_NONE && same != s->slot) ||
 	    (s->slot < e->arms.n && !is_free(e, s->slot)) || !e->ops->stream->wants(e->state)) {
@@ -233,7 +244,7 @@ static int apply_read(struct experiment *e, const struct event *ev)
 int backlog_apply(struct experiment *e, const struct event *ev)
 {
 	const struct event_stream *s = &ev->stream;
-	struct backlog *b = &e->backlog;
+	struct backlog *b = e->backlog;
 	bool moves = s->op == STREAM_READ || s->op == STREAM_SKIP;
 	int rc = 0;
 
@@ -275,7 +286,7 @@ int backlog_apply(struct experiment *e, const struct event *ev)
 
 void backlog_save(const struct experiment *e, struct buf *out)
 {
-	const struct backlog *b = &e->backlog;
+	const struct backlog *b = e->backlog;
 
 	if (!e->ops->stream) {
 		return;
@@ -295,7 +306,7 @@ void backlog_save(const struct experiment *e, struct buf *out)
 
 int backlog_load(struct experiment *e, struct rd *in)
 {
-	struct backlog *b = &e->backlog;
+	struct backlog *b = e->backlog;
 	int rc = backlog_reserve(e);
 
 	if (rc || !e->ops->stream) {

@@ -122,7 +122,10 @@ void experiment_spec_of(const struct experiment *e, struct experiment_spec *ret)
 
 size_t experiment_bytes(const struct experiment *e)
 {
-	return sizeof(*e) + strlen(e->name) + strlen(e->label) + e->ops->params_size +
+	return sizeof(*e) + strlen(e->name) + strlen(e->settings.label) +
+	       (e->other ? 2 : 1) * e->ops->params_size +
+	       (e->backlog ? sizeof(*e->backlog) + e->backlog->cap * sizeof(*e->backlog->slot)
+			   : 0) +
 	       arms_bytes(&e->arms) + e->history.cap * sizeof(*e->history.bucket) +
 	       e->ops->bound(e->params, e->arms.cap, experiment_env(e).dim);
 }
