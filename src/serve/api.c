@@ -229,7 +229,8 @@ static struct guard_ask ask_of(const struct route *r, char param[2][ID_MAX + 1])
 	    .scope = r->info.scope, .object = r->info.object, .experiment = param[0]};
 }
 
-/* Who asked for a change, and what became of it: whatever else is written or left out. */
+/* Who asked for a change, and what became of it: whatever else is written or left out. Only of
+ * those who are known and within their rate, for no limit holds these lines back. */
 static void audit(const struct api_call *c, const struct route *r)
 {
 	bool has_second = c->param[1][0] != '\0';
@@ -245,6 +246,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 	char allow[64];
 	const struct route *r = route_find(rq->method, rq->path, c.param, allow);
 	uint64_t start_us = clock_mono_us();
+	bool known = false;
 	int rc;
 
 	common_headers(rs);
@@ -262,6 +264,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 		const struct guard_ask ask = ask_of(r, c.param);
 
 		rc = guard_check(a->guard, rq, &ask, rs, &c.token, &c.err);
+		known = rc == 0 || (c.token && rc != RC_BUSY);
 		rc = rc ? rc : check_media(&c, r);
 		rc = rc ? rc : r->handle(&c);
 	}
@@ -274,7 +277,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 		rs->body = NULL;
 		problem_reply(&c.err, rq->request_id, rs);
 	}
-	if (r && r->info.scope == AUTH_ADMIN) {
+	if (known && r->info.scope == AUTH_ADMIN) {
 		audit(&c, r);
 	}
 	arena_reset(&a->mem);

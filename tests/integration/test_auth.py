@@ -229,6 +229,10 @@ class Tokens(Rig):
             c.put("/v1/experiments/f", UNIFORM, headers={**bearer(read), "X-Request-Id": "two"})
             c.delete("/v1/experiments/e/arms/b", headers={**bearer(admin), "X-Request-Id": "three"})
             c.get("/v1/experiments/e", headers=bearer(read))
+            for headers in ({}, bearer("bdt_" + 43 * "a")):  # strangers fill no log
+                for _ in range(60):
+                    self.assertIn(c.put("/v1/experiments/g", UNIFORM, headers=headers).status,
+                                  (401, 429))
             c.close()
             self.assertEqual(d.stop(), 0)
             lines = [x for x in d.log().splitlines() if "msg=audit" in x]
