@@ -3,19 +3,8 @@
  * the best arm depends on both (the instance and figures of the specification). */
 #include <stdio.h>
 
+#include "cli/instances.h"
 #include "cli/reproduce.h"
-
-/* Loss .75 but for arm 0 on red (.35) and, for each shape, its own arm: .25 on green, .55 on red.
- */
-static const char env[] = "{\"env\":\"groups\",\"arms\":5,\"groups\":["
-			  "{\"name\":\"circle\",\"share\":0.5,\"set\":\"shape\"},"
-			  "{\"name\":\"square\",\"share\":0.3,\"set\":\"shape\"},"
-			  "{\"name\":\"triangle\",\"share\":0.2,\"set\":\"shape\"},"
-			  "{\"name\":\"green\",\"share\":0.6,\"set\":\"colour\"},"
-			  "{\"name\":\"red\",\"share\":0.4,\"set\":\"colour\"}],"
-			  "\"loss\":[[0.75,0.25,0.75,0.75,0.75],[0.35,0.55,0.75,0.75,0.75],"
-			  "[0.75,0.75,0.25,0.75,0.75],[0.35,0.75,0.55,0.75,0.75],"
-			  "[0.75,0.75,0.75,0.25,0.75],[0.35,0.75,0.75,0.55,0.75]]}";
 
 #define GROUPS 5
 #define HORIZON 20000
@@ -28,7 +17,7 @@ struct form {
 
 static int play(struct rep *r, const struct form *f, struct errinfo *err)
 {
-	const struct rep_play p = {.env = env,
+	const struct rep_play p = {.env = INSTANCE_SHAPES,
 	    .policy = f->policy,
 	    .horizon = HORIZON,
 	    .runs = rep_is_quick(r) ? RUNS / 2 : RUNS,

@@ -2,14 +2,11 @@
 /* Complete policy regret where repeated exposure changes an arm (Malik, Igoe, Li, Singh, ICML
  * 2023): arm 4 is the worst at first and by far the best at full exposure. Beside policies that do
  * not know of exposure, and with a wrong M. */
+#include "cli/instances.h"
 #include "cli/reproduce.h"
 
-#define LOSSES(p, q)                                                                               \
-	"\"losses\":[{\"from\":0.30,\"to\":0.50,\"power\":" p "},{\"from\":0.33,\"to\":0.58,"      \
-	"\"power\":" p "},{\"from\":0.36,\"to\":0.66,\"power\":" p "},{\"from\":0.39,\"to\":0.74," \
-	"\"power\":" p "},{\"from\":0.9,\"to\":0.2,\"power\":" q "}]}"
-#define REO "{\"env\":\"tallying\",\"memory\":20," LOSSES("1", "1")
-#define SLOW "{\"env\":\"tallying\",\"memory\":200," LOSSES("0.25", "4")
+#define REO "{\"env\":\"tallying\",\"memory\":20," INSTANCE_EXPOSURE("1", "1")
+#define SLOW "{\"env\":\"tallying\",\"memory\":200," INSTANCE_EXPOSURE("0.25", "4")
 #define PLAY(env, policy)                                                                          \
 	{                                                                                          \
 		env, policy, 40000, 12, 0, 80                                                      \

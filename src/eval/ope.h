@@ -71,6 +71,10 @@ struct ope_result {
 int ope_run(const struct ope_log *log, const struct ope_options *o, const struct estimator *est,
     size_t n, struct ope_summary *ret, struct ope_result *ret_results, struct errinfo *err);
 
+/* The first of what is worst decides and is told: v and its words, if it is worse than *worst. */
+void ope_find(enum ope_verdict *worst, char *why, size_t size, enum ope_verdict v, const char *fmt,
+    ...) __attribute__((format(printf, 5, 6)));
+#define OPE_FIND(r, v, ...) ope_find(&(r)->verdict, (r)->why, sizeof((r)->why), v, __VA_ARGS__)
 void ope_judge(const struct ope_summary *s, struct ope_result *r);
 
 #endif

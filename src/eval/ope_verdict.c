@@ -8,17 +8,15 @@
 
 const char *const ope_verdicts[] = {"reliable", "weak", "unusable"};
 
-static void find(struct ope_result *r, enum ope_verdict v, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void find(struct ope_result *r, enum ope_verdict v, const char *fmt, ...)
+void ope_find(
+    enum ope_verdict *worst, char *why, size_t size, enum ope_verdict v, const char *fmt, ...)
 {
 	va_list args;
 
-	if (v > r->verdict) {
-		r->verdict = v;
+	if (v > *worst) {
+		*worst = v;
 		va_start(args, fmt);
-		vsnprintf(r->why, sizeof(r->why), fmt, args);
+		vsnprintf(why, size, fmt, args);
 		va_end(args);
 	}
 }
@@ -33,16 +31,16 @@ static double off_by(const struct ope_summary *s)
 static void find_unusable(const struct ope_summary *s, struct ope_result *r)
 {
 	if (s->ess < OPE_ESS_UNUSABLE) {
-		find(r, OPE_UNUSABLE,
+		OPE_FIND(r, OPE_UNUSABLE,
 		    "the log is worth %.1f rounds under this target, of %.0f read", s->ess,
 		    (double)s->used);
 	}
 	if (s->unsupported > OPE_UNSUPPORTED_UNUSABLE) {
-		find(r, OPE_UNUSABLE, "the log never tried %.1f %% of what the target does",
+		OPE_FIND(r, OPE_UNUSABLE, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
 	if (off_by(s) > OPE_MEAN_WEIGHT_UNUSABLE) {
-		find(r, OPE_UNUSABLE,
+		OPE_FIND(r, OPE_UNUSABLE,
 		    "the mean weight is %.4g and not 1, by %.1f standard errors: propensities or "
 		    "support are wrong",
 		    s->mean_weight, off_by(s));
@@ -52,22 +50,24 @@ static void find_unusable(const struct ope_summary *s, struct ope_result *r)
 static void find_weak(const struct ope_summary *s, struct ope_result *r)
 {
 	if (s->ess < OPE_ESS_WEAK) {
-		find(r, OPE_WEAK, "the log is worth %.1f rounds under this target, of %.0f read",
-		    s->ess, (double)s->used);
+		OPE_FIND(r, OPE_WEAK,
+		    "the log is worth %.1f rounds under this target, of %.0f read", s->ess,
+		    (double)s->used);
 	}
 	if (s->unsupported > OPE_UNSUPPORTED_WEAK) {
-		find(r, OPE_WEAK, "the log never tried %.1f %% of what the target does",
+		OPE_FIND(r, OPE_WEAK, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
 	if (off_by(s) > OPE_MEAN_WEIGHT_WEAK) {
-		find(r, OPE_WEAK, "the mean weight is %.4g and not 1, by %.1f standard errors",
+		OPE_FIND(r, OPE_WEAK, "the mean weight is %.4g and not 1, by %.1f standard errors",
 		    s->mean_weight, off_by(s));
 	}
 	if (s->reward_ess < OPE_REWARD_ESS_WEAK) {
-		find(r, OPE_WEAK, "all reward comes from as good as %.1f rounds", s->reward_ess);
+		OPE_FIND(
+		    r, OPE_WEAK, "all reward comes from as good as %.1f rounds", s->reward_ess);
 	}
 	if (r->estimator.kind->flags & EST_MODEL_ALONE) {
-		find(r, OPE_WEAK,
+		OPE_FIND(r, OPE_WEAK,
 		    "it rests on the reward model, whose error the interval leaves out");
 	}
 }

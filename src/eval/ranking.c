@@ -30,27 +30,12 @@ static void pool(struct ranking *r, const struct ranking_cell *cell, size_t i)
 	r->hi[i] = r->mean[i] + (guarded ? hi1 : sqrt(hi2)) / p;
 }
 
-static void find(struct ranking *r, enum ope_verdict v, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void find(struct ranking *r, enum ope_verdict v, const char *fmt, ...)
-{
-	va_list args;
-
-	if (v > r->verdict) {
-		r->verdict = v;
-		va_start(args, fmt);
-		vsnprintf(r->why, sizeof(r->why), fmt, args);
-		va_end(args);
-	}
-}
-
 static void find_parts(struct ranking *r, const struct ranking_cell *cell, enum ope_verdict v,
     const char *const *place_names, const char *const *names)
 {
 	for (size_t i = 0; i < r->places * r->n; i++) {
 		if (cell[i].verdict == v) {
-			find(r, v, "%.100s on %.100s: %.180s", names[i % r->n],
+			OPE_FIND(r, v, "%.100s on %.100s: %.180s", names[i % r->n],
 			    place_names[i / r->n], cell[i].why);
 		}
 	}
@@ -66,7 +51,7 @@ static void find_separation(struct ranking *r, const char *const *names)
 		}
 		r->separates[i] = r->lo[a] > r->hi[b];
 		if (!r->separates[i]) {
-			find(r, OPE_WEAK,
+			OPE_FIND(r, OPE_WEAK,
 			    "%.100s and %.100s do not separate, [%.6g, %.6g] and [%.6g, %.6g]; %s",
 			    names[a], names[b], r->lo[a], r->hi[a], r->lo[b], r->hi[b],
 			    i ? "those before them do" : "the first place is open");
@@ -86,7 +71,7 @@ static void judge(struct ranking *r, const struct ranking_cell *cell,
 	    r->n > 1 ? "every interval is above those that follow it" : "there is one candidate");
 	find_parts(r, cell, OPE_UNUSABLE, place_names, names);
 	if (spent) {
-		find(r, OPE_WEAK,
+		OPE_FIND(r, OPE_WEAK,
 		    "a holdout's budget is spent: what was fitted to the training part is not "
 		    "noticed any more");
 	}

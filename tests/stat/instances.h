@@ -3,6 +3,8 @@
 #ifndef TESTS_STAT_INSTANCES_H
 #define TESTS_STAT_INSTANCES_H
 
+#include "cli/instances.h"
+
 /* clang-format off */
 /* K = 10, the best arm pays with probability 0.6, the others with 0.4. */
 static const char bernoulli[] =
@@ -32,13 +34,9 @@ static const char steps[] =
 	"[0.42,0.42,0.42,0.42,0.42,0.42]"
 	"]}";
 
-/* Arm 4 is the worst at first and by far the best at full exposure; memory 20. */
-#define REO_LOSSES \
-	"\"losses\":[{\"from\":0.30,\"to\":0.50,\"power\":1},{\"from\":0.33,\"to\":0.58,\"power\":1}," \
-	"{\"from\":0.36,\"to\":0.66,\"power\":1},{\"from\":0.39,\"to\":0.74,\"power\":1}," \
-	"{\"from\":0.9,\"to\":0.2,\"power\":1}]}"
-static const char reo[] = "{\"env\":\"tallying\",\"memory\":20," REO_LOSSES;
-static const char fading[] = "{\"env\":\"tallying\",\"memory\":20,\"decay\":0.9," REO_LOSSES;
+/* Memory 20. */
+static const char reo[] = "{\"env\":\"tallying\",\"memory\":20," INSTANCE_EXPOSURE("1", "1");
+static const char fading[] = "{\"env\":\"tallying\",\"memory\":20,\"decay\":0.9," INSTANCE_EXPOSURE("1", "1");
 /* Nothing is remembered. */
 static const char forgetful[] =
 	"{\"env\":\"tallying\",\"memory\":1,\"losses\":["
@@ -46,17 +44,7 @@ static const char forgetful[] =
 	"{\"from\":0.45,\"to\":0.45,\"power\":1},{\"from\":0.55,\"to\":0.55,\"power\":1},"
 	"{\"from\":0.2,\"to\":0.2,\"power\":1}]}";
 
-/* Loss .75 but for arm 0 on red, .35, and each shape's own arm: .25 on green, .55 on red. */
-static const char shapes[] =
-	"{\"env\":\"groups\",\"arms\":5,\"groups\":["
-	"{\"name\":\"circle\",\"share\":0.5,\"set\":\"shape\"},"
-	"{\"name\":\"square\",\"share\":0.3,\"set\":\"shape\"},"
-	"{\"name\":\"triangle\",\"share\":0.2,\"set\":\"shape\"},"
-	"{\"name\":\"green\",\"share\":0.6,\"set\":\"colour\"},"
-	"{\"name\":\"red\",\"share\":0.4,\"set\":\"colour\"}],"
-	"\"loss\":[[0.75,0.25,0.75,0.75,0.75],[0.35,0.55,0.75,0.75,0.75],"
-	"[0.75,0.75,0.25,0.75,0.75],[0.35,0.75,0.55,0.75,0.75],"
-	"[0.75,0.75,0.75,0.25,0.75],[0.35,0.75,0.75,0.55,0.75]]}";
+static const char shapes[] = INSTANCE_SHAPES;
 /* clang-format on */
 
 #endif
