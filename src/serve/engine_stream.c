@@ -106,7 +106,7 @@ static bool fetch(struct engine *g, struct engine_item *it)
 	bool due;
 
 	pthread_mutex_lock(&it->lock);
-	l = experiment_has_stream(it->e) && !it->purged ? ahead_of(it) : NULL;
+	l = !it->purged ? ahead_of(it) : NULL;
 	due = l != NULL;
 	if (l) {
 		experiment_stream_status(it->e, &s);
@@ -128,7 +128,7 @@ static bool fetch(struct engine *g, struct engine_item *it)
 
 void engine_look_ahead(struct engine *g, struct engine_item *it)
 {
-	while (fetch(g, it)) {
+	while (experiment_has_stream(it->e) && fetch(g, it)) { /* a policy is for ever */
 	}
 }
 
@@ -376,7 +376,6 @@ int engine_offer(struct engine_work *w, const struct engine_offer *offer, uint64
 	if (n == 0) {
 		return 0;
 	}
-	experiment_stream_status(w->e, &s);
 	rc = experiment_offer(w->e, fresh, n, at_us, &ev, err);
 	rc = rc ? rc : record_offer(w, l, &o, &ev, ret, err);
 	if (rc) {
