@@ -126,19 +126,31 @@ static int ask(
 	return guard_check(g, &rq, &what, &rs, &t, err);
 }
 
-START_TEST(a_token_has_its_rate)
+#define HEADER_SIZE 80
+
+/* A guard that knows one token, and the header that has it. */
+static struct guard *guard_of_a_reader(unsigned rate, char ret_header[HEADER_SIZE])
 {
-	char token[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200], header[80];
+	char token[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200];
 	struct errinfo err;
 	struct guard *g;
 	struct auth *a;
 
 	auth_make(token, hex);
 	snprintf(text, sizeof(text), "r %s read\n", hex);
-	snprintf(header, sizeof(header), "Bearer %s", token);
+	snprintf(ret_header, HEADER_SIZE, "Bearer %s", token);
 	ck_assert_int_eq(load(text, &a, &err), 0);
 	ck_assert_int_eq(guard_new(&g), 0);
-	guard_set(g, a, 3, "");
+	guard_set(g, a, rate, "");
+	return g;
+}
+
+START_TEST(a_token_has_its_rate)
+{
+	char header[HEADER_SIZE];
+	struct errinfo err;
+	struct guard *g = guard_of_a_reader(3, header);
+
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(ask(g, header, 9 * SECOND, 1, &err), 0);
 	}
@@ -152,17 +164,10 @@ END_TEST
 /* A right token goes through from an address that has sent wrong ones. */
 START_TEST(wrong_tokens_of_an_address_are_counted)
 {
-	char token[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200], header[80];
+	char header[HEADER_SIZE];
 	struct errinfo err;
-	struct guard *g;
-	struct auth *a;
+	struct guard *g = guard_of_a_reader(0, header);
 
-	auth_make(token, hex);
-	snprintf(text, sizeof(text), "r %s read\n", hex);
-	snprintf(header, sizeof(header), "Bearer %s", token);
-	ck_assert_int_eq(load(text, &a, &err), 0);
-	ck_assert_int_eq(guard_new(&g), 0);
-	guard_set(g, a, 0, "");
 	for (int i = 0; i < GUARD_FAILURES_MAX; i++) {
 		ask(g, "Bearer wrong", 9 * SECOND, 1, &err);
 		ck_assert_str_eq(err.code, "unauthorised");
