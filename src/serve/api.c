@@ -277,7 +277,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 		rs->body = NULL;
 		problem_reply(&c.err, rq->request_id, rs);
 	}
-	if (known && r->info.scope == AUTH_ADMIN) {
+	if (known && r->info.scope == AUTH_ADMIN && !c.is_traffic) {
 		audit(&c, r);
 	}
 	arena_reset(&a->mem);

@@ -26,6 +26,7 @@ struct api_call {
 	char param[2][ID_MAX + 1];      /* {e}, then {a} or {d} or {code} */
 	const struct auth_token *token; /* NULL: none is asked for */
 	struct errinfo err;
+	bool is_traffic; /* the handler's word: no change that the audit is for */
 };
 
 /* 0: answered. Negative: c->err holds the problem. */

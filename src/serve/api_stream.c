@@ -89,6 +89,7 @@ int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm 
 	struct engine_offer offer;
 	int rc = answers ? check_arms(arms, n, &c->err) : api_out_of_memory(c);
 
+	c->is_traffic = true; /* arms come as visitors do */
 	rc = rc ? rc : engine_seek_offer(c->a->o.engine, it, arms, n, &c->a->mem, &offer, &c->err);
 	if (rc) {
 		return rc;

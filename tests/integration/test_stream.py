@@ -70,6 +70,17 @@ class Service(Case):
         self.assertEqual((d["arm"], d["role"]), (arm, role))
         return d
 
+    def test_offers_are_traffic_and_fill_no_log(self):
+        self.start()
+        self.put()
+        for i in range(100):
+            self.offer(f"item-{i}")
+        self.client.post(BASE + "/stream", {"action": "close"})
+        audited = [x for x in self.d.log().splitlines() if "msg=audit" in x]
+        self.assertEqual([re.search(r"method=\w+ route=\S+", x)[0] for x in audited],
+                         ["method=PUT route=/v1/experiments/{e}",
+                          "method=POST route=/v1/experiments/{e}/stream"])
+
     def test_goes_as_in_the_trace_of_the_reference(self):
         self.start()
         self.put(mode="tuned", test_pulls=3)
