@@ -4,10 +4,9 @@
 import os
 import re
 import socket
-import subprocess
-import tempfile
 import time
 
+import bench_http
 from bench import Row, case
 
 OFFERS = int(os.environ.get("STREAM_OFFERS", "10000000"))
@@ -58,27 +57,17 @@ def offer(connections, first, last):
 
 @case(f"streaming: {OFFERS:,} arms offered during a test, in batches of {BATCH:,}")
 def stream(bench):
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.state) as state:
-        daemon = subprocess.Popen([bench.server, "--listen", "127.0.0.1:0", "--state", state],
-                                  stderr=subprocess.PIPE, text=True)
-        try:
-            for line in daemon.stderr:
-                found = re.search(r"msg=listening address=\S+:(\d+)", line)
-                if found:
-                    break
-            connections = [Connection(int(found.group(1))) for _ in range(CONNECTIONS)]
-            connections[0].send(b"PUT", b"", b'{"policy":"streaming","arms":["first"]}')
-            connections[0].answer()
-            warm = min(WARM, OFFERS // 2)
-            offer(connections, 0, warm)
-            before, start = resident_kib(daemon.pid), time.monotonic()
-            offer(connections, warm, OFFERS)
-            seconds = time.monotonic() - start
-            after = resident_kib(daemon.pid)
-        finally:
-            daemon.kill()
-            daemon.wait()
-            daemon.stderr.close()
+    with bench_http.daemon(bench) as d:
+        port, pid = int(d.address.rsplit(":", 1)[1]), d.process.pid
+        connections = [Connection(port) for _ in range(CONNECTIONS)]
+        connections[0].send(b"PUT", b"", b'{"policy":"streaming","arms":["first"]}')
+        connections[0].answer()
+        warm = min(WARM, OFFERS // 2)
+        offer(connections, 0, warm)
+        before, start = resident_kib(pid), time.monotonic()
+        offer(connections, warm, OFFERS)
+        seconds = time.monotonic() - start
+        after = resident_kib(pid)
     return [Row("offers", (OFFERS - warm) / seconds, "1/s", 200_000, 1),
             Row("resident, moved by them", (after - before) / 1024, "MiB", 4, 1, True,
                 note=f"{before / 1024:.0f} MiB before")]
