@@ -109,7 +109,7 @@ class Hostile(unittest.TestCase):
             self.assertIn(b" 413 ", self.connect(self.head(1 << 30)).recv(100))
         self.others_go_on("20 announcements of 1 GB")
 
-    def test_deep_json_and_keys_that_collide(self):
+    def test_deep_json_and_many_keys(self):
         for _ in range(20):
             r = self.client.post(PATH + "/decisions", b"[" * MIB)
             self.assertEqual((r.status, r.body["code"]), (400, "invalid_json"))
