@@ -6,6 +6,10 @@
 
 #include "store/store_impl.h"
 
+/* Between two keys that are so close lie those of some 130 ids with like last letters, so
+ * that what a walk passes over is bounded by what was asked for, whatever was offered before. */
+#define GAP_MAX 256
+
 int64_t store_key_of_offer(const struct store_reader *r, const char *id)
 {
 	return record_offer_key(r->key, id);
@@ -84,9 +88,7 @@ int store_find_offers(struct store_reader *r, uint32_t experiment, const struct 
 		return store_reader_fail(r, rc, err);
 	}
 	for (size_t i = 0, to; rc == 0 && i < n; i = to) {
-		for (to = i + 1;
-		     to < n && keys[to].key >> RECORD_NEAR_BITS == keys[i].key >> RECORD_NEAR_BITS;
-		     to++) {
+		for (to = i + 1; to < n && keys[to].key - keys[to - 1].key <= GAP_MAX; to++) {
 		}
 		w.key = keys + i;
 		w.end = keys + to;
