@@ -25,10 +25,20 @@ def policies():
 
 
 class Documents(unittest.TestCase):
-    def test_the_manual_has_the_options_of_the_daemon(self):
+    def test_the_manuals_have_the_options_of_the_daemon(self):
         told = set(re.findall(r"--([a-z-]+)", said_by("banditd", "--help")))
         page = set(re.findall(r"^\.It Fl Fl ([a-z-]+)", read("doc", "banditd.8"), re.M))
-        self.assertEqual(told, page)
+        keys = re.findall(r"^\.It Ic ([a-z_]+) Li = ", read("doc", "banditd.conf.5"), re.M)
+        self.assertEqual(len(keys), len(set(keys)))
+        self.assertEqual(told, page | {k.replace("_", "-") for k in keys})
+
+    def test_the_manual_tells_what_is_reloaded(self):
+        table = read("src", "serve", "config.c")
+        live = re.findall(r"^\t\w+\((\w+), (?:\w+ \| )?LIVE,", table, re.M)
+        page = re.split(r"^\.It Ic ", read("doc", "banditd.conf.5"), flags=re.M)[1:]
+        told = [item.split()[0] for item in page if "\n.Em Reloaded " in item]
+        self.assertGreater(len(live), 5)
+        self.assertEqual(sorted(live), sorted(told))
 
     def test_the_manual_has_the_commands_of_the_tool(self):
         told = set(re.findall(r"^  ([a-z-]+) ", said_by("bandit", "help"), re.M))
