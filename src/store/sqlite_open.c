@@ -253,17 +253,15 @@ static int open_file(struct sqlite_db *d, struct errinfo *err)
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, d->readonly, NULL);
-	rc = exec(d, set_always, "settings", err);
-	if (!rc) {
-		rc = exec(d, d->readonly ? set_reader : set_writer, "settings", err);
-	}
-	return rc;
+	return exec(d, set_always, "settings", err);
 }
 
 static int bring_up(struct sqlite_db *d, const char *where, struct errinfo *err)
 {
 	int version = 0, page = 0, rc = check_version(d, &version, err);
 
+	/* The settings of the writer change the file, so they wait until it is known for ours. */
+	rc = rc ? rc : exec(d, d->readonly ? set_reader : set_writer, "settings", err);
 	if (rc) {
 		return rc;
 	}
