@@ -27,7 +27,7 @@ static void play_one(const struct env_ops *ops, void *env, uint64_t t, struct rn
 {
 	double lo, hi, mean = 0, r = ops->step(env, t, (uint32_t)(t % ops->arms(env)), rng, &mean);
 
-	ops->range(env, &lo, &hi);
+	env_range(ops, env, &lo, &hi);
 	FUZZ_HOLDS(isfinite(r) && isfinite(mean));
 	FUZZ_HOLDS(!is_bounded(ops) || (r >= lo && r <= hi));
 }
@@ -57,7 +57,7 @@ static void play(const struct env_ops *ops, void *env)
 	struct env_ask ask;
 	double lo, hi;
 
-	ops->range(env, &lo, &hi);
+	env_range(ops, env, &lo, &hi);
 	FUZZ_HOLDS(ops->arms(env) > 0 && lo <= hi);
 	for (uint64_t t = 1; t <= PLAYS && ops->arms(env) <= SLOW; t++) {
 		memset(&ask, 0, sizeof(ask));
@@ -103,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct env_ops *ops;
 	json_t *spec;
 	void *env;
+	int rc;
 
 	json_memory_init();
 	if (json_parse((const char *)data, n, &spec, &err)) {
@@ -110,13 +111,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (regress_is(spec)) {
 		try_table(spec, nl ? nl + 1 : data, nl ? size - n - 1 : 0);
-	} else if (env_find(spec, &ops, &err) == 0) {
-		int rc = ops->create(spec, &env, &err);
-
+	} else {
+		rc = env_new(spec, &ops, &env, &err);
 		FUZZ_HOLDS(rc != RC_INVALID || (err.rc && err.code && err.text[0]));
 		if (rc == 0) {
 			play(ops, env);
-			ops->destroy(env);
+			env_free(ops, env);
 		}
 	}
 	json_decref(spec);
