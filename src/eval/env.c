@@ -17,7 +17,7 @@ const struct env_ops *const env_table[] = {
     NULL,
 };
 
-int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err)
+static int find(const json_t *spec, const struct env_ops **ret, struct errinfo *err)
 {
 	const char *name = json_string_value(json_object_get(spec, "env"));
 
@@ -32,6 +32,46 @@ int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err
 		}
 	}
 	return err_set(err, RC_INVALID, "unknown_env", "/env", "no environment %s", name);
+}
+
+int env_new(const json_t *spec, const struct env_ops **ret_ops, void **ret_env, struct errinfo *err)
+{
+	const struct env_ops *ops;
+	void *env;
+	int rc = find(spec, &ops, err);
+
+	if (rc) {
+		return rc;
+	}
+	env = calloc(1, ops->size);
+	if (!env) {
+		return RC_MEMORY;
+	}
+	rc = ops->read(env, spec, err);
+	if (rc) {
+		env_free(ops, env);
+		return rc;
+	}
+	*ret_ops = ops;
+	*ret_env = env;
+	return 0;
+}
+
+void env_free(const struct env_ops *ops, void *env)
+{
+	if (env) {
+		ops->release(env);
+		free(env);
+	}
+}
+
+void env_range(const struct env_ops *ops, const void *env, double *ret_lo, double *ret_hi)
+{
+	*ret_lo = 0;
+	*ret_hi = 1;
+	if (ops->range) {
+		ops->range(env, ret_lo, ret_hi);
+	}
 }
 
 int env_numbers(const json_t *array, const char *pointer, double lo, double hi, double **ret,

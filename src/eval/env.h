@@ -27,11 +27,13 @@ struct env_ask {
 struct env_ops {
 	const char *name, *summary;
 	enum goal goal; /* of minimise: rewards and means are costs */
+	size_t size;    /* of an environment, which begins as zeroes */
 	/* Reads spec, also from several threads at once. RC_INVALID with the pointer, RC_MEMORY. */
-	int (*create)(const json_t *spec, void **ret_env, struct errinfo *err);
-	void (*destroy)(void *env); /* NULL is fine */
+	int (*read)(void *env, const json_t *spec, struct errinfo *err);
+	void (*release)(void *env); /* what it holds; also of one that could not be read */
 	uint32_t (*arms)(const void *env);
-	void (*range)(const void *env, double *ret_lo, double *ret_hi); /* of rewards */
+	/* Of rewards; optional: without it [0, 1]. */
+	void (*range)(const void *env, double *ret_lo, double *ret_hi);
 	/* Play t (1, 2, ...) of this arm: the reward, and in *ret_mean what was to be expected of
 	 * it. Takes equally many draws from rng whatever the arm, so that policies meet the same
 	 * luck. */
@@ -58,8 +60,11 @@ extern const struct env_ops env_bernoulli_ops, env_gaussian_ops, env_drift_ops, 
 /* All environments, ending with NULL. */
 extern const struct env_ops *const env_table[];
 
-/* The one that spec["env"] names. RC_INVALID. */
-int env_find(const json_t *spec, const struct env_ops **ret, struct errinfo *err);
+/* One of those that spec["env"] names. RC_INVALID, RC_MEMORY. */
+int env_new(
+    const json_t *spec, const struct env_ops **ret_ops, void **ret_env, struct errinfo *err);
+void env_free(const struct env_ops *ops, void *env); /* NULL is fine */
+void env_range(const struct env_ops *ops, const void *env, double *ret_lo, double *ret_hi);
 
 /* For the files env_*.c: an array of 1..ENV_ARMS_MAX numbers in [lo, hi]. *ret is the caller's to
  * free. */

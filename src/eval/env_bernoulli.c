@@ -14,59 +14,40 @@ struct bernoulli {
 	uint32_t arms;
 };
 
-static void bernoulli_destroy(void *env)
+static void bernoulli_release(void *env)
 {
 	struct bernoulli *b = env;
 
-	if (b) {
-		free(b->mean);
-		free(b);
-	}
+	free(b->mean);
 }
 
-static int bernoulli_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int bernoulli_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "means",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, means),
-		.flags = BIND_REQUIRED},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"means", BIND_JSON, offsetof(struct given, means), BIND_REQUIRED, 0, 0, NULL},
 	    {.name = NULL},
 	};
 	struct given given;
-	struct bernoulli *b;
+	struct bernoulli *b = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
-	b = calloc(1, sizeof(*b));
-	if (!b) {
-		return RC_MEMORY;
-	}
 	rc = env_numbers(given.means, "/means", 0, 1, &b->mean, &b->arms, err);
 	if (rc) {
-		bernoulli_destroy(b);
 		return rc;
 	}
 	for (uint32_t i = 0; i < b->arms; i++) {
 		b->best = b->mean[i] > b->best ? b->mean[i] : b->best;
 	}
-	*ret_env = b;
 	return 0;
 }
 
 static uint32_t bernoulli_arms(const void *env)
 {
 	return ((const struct bernoulli *)env)->arms;
-}
-
-static void bernoulli_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 static double bernoulli_step(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean)
@@ -86,10 +67,10 @@ static double bernoulli_optimum(const void *env, uint64_t t)
 const struct env_ops env_bernoulli_ops = {
     .name = "bernoulli",
     .summary = "each arm answers 1 with its own probability, else 0",
-    .create = bernoulli_create,
-    .destroy = bernoulli_destroy,
+    .size = sizeof(struct bernoulli),
+    .read = bernoulli_read,
+    .release = bernoulli_release,
     .arms = bernoulli_arms,
-    .range = bernoulli_range,
     .step = bernoulli_step,
     .optimum = bernoulli_optimum,
 };

@@ -31,32 +31,22 @@ struct drift {
 	uint32_t arms;
 };
 
-static void drift_destroy(void *env)
+static void drift_release(void *env)
 {
 	struct drift *d = env;
 
-	if (d) {
-		for (size_t i = 0; i < d->n; i++) {
-			free(d->segment[i].mean);
-		}
-		free(d->segment);
-		free(d);
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->segment[i].mean);
 	}
+	free(d->segment);
 }
 
 static int read_segment(struct drift *d, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "length",
-		.type = BIND_U64,
-		.offset = offsetof(struct given_segment, length),
-		.flags = BIND_REQUIRED,
-		.min = 1,
-		.max = LENGTH_MOST},
-	    {.name = "means",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given_segment, means),
-		.flags = BIND_REQUIRED},
+	    {"length", BIND_U64, offsetof(struct given_segment, length), BIND_REQUIRED, 1,
+		LENGTH_MOST, NULL},
+	    {"means", BIND_JSON, offsetof(struct given_segment, means), BIND_REQUIRED, 0, 0, NULL},
 	    {.name = NULL},
 	};
 	struct given_segment given;
@@ -85,18 +75,15 @@ static int read_segment(struct drift *d, const json_t *spec, struct errinfo *err
 	return 0;
 }
 
-static int drift_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int drift_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "segments",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, segments),
-		.flags = BIND_REQUIRED},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"segments", BIND_JSON, offsetof(struct given, segments), BIND_REQUIRED, 0, 0, NULL},
 	    {.name = NULL},
 	};
 	struct given given;
-	struct drift *d;
+	struct drift *d = env;
 	size_t n;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
@@ -108,33 +95,17 @@ static int drift_create(const json_t *spec, void **ret_env, struct errinfo *err)
 		return err_set(err, RC_INVALID, "wrong_type", "/segments",
 		    "must be an array of 1 to %d segments", SEGMENTS_MAX);
 	}
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		return RC_MEMORY;
-	}
 	d->segment = calloc(n, sizeof(*d->segment));
 	rc = d->segment ? 0 : RC_MEMORY;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = read_segment(d, json_array_get(given.segments, i), err);
 	}
-	if (rc) {
-		drift_destroy(d);
-		return rc;
-	}
-	*ret_env = d;
-	return 0;
+	return rc;
 }
 
 static uint32_t drift_arms(const void *env)
 {
 	return ((const struct drift *)env)->arms;
-}
-
-static void drift_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 static double drift_step(void *env, uint64_t t, uint32_t arm, struct rng *rng, double *ret_mean)
@@ -170,10 +141,10 @@ static double drift_optimum(const void *env, uint64_t t)
 const struct env_ops env_drift_ops = {
     .name = "drift",
     .summary = "arms answer 0 or 1 and their probabilities jump between segments",
-    .create = drift_create,
-    .destroy = drift_destroy,
+    .size = sizeof(struct drift),
+    .read = drift_read,
+    .release = drift_release,
     .arms = drift_arms,
-    .range = drift_range,
     .step = drift_step,
     .optimum = drift_optimum,
 };

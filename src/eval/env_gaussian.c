@@ -21,45 +21,31 @@ struct gaussian {
 	uint32_t arms;
 };
 
-static void gaussian_destroy(void *env)
+static void gaussian_release(void *env)
 {
 	struct gaussian *g = env;
 
-	if (g) {
-		free(g->mean);
-		free(g);
-	}
+	free(g->mean);
 }
 
-static int gaussian_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int gaussian_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "means",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, means),
-		.flags = BIND_REQUIRED},
-	    {.name = "sd",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct given, sd),
-		.max = MEAN_MOST},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"means", BIND_JSON, offsetof(struct given, means), BIND_REQUIRED, 0, 0, NULL},
+	    {"sd", BIND_NUMBER, offsetof(struct given, sd), 0, 0, MEAN_MOST, NULL},
 	    {.name = NULL},
 	};
 	struct given given = {.sd = SD_DEFAULT};
-	struct gaussian *g;
+	struct gaussian *g = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
-	g = calloc(1, sizeof(*g));
-	if (!g) {
-		return RC_MEMORY;
-	}
 	g->sd = given.sd;
 	rc = env_numbers(given.means, "/means", -MEAN_MOST, MEAN_MOST, &g->mean, &g->arms, err);
 	if (rc) {
-		gaussian_destroy(g);
 		return rc;
 	}
 	g->least = g->best = g->mean[0];
@@ -67,7 +53,6 @@ static int gaussian_create(const json_t *spec, void **ret_env, struct errinfo *e
 		g->best = g->mean[i] > g->best ? g->mean[i] : g->best;
 		g->least = g->mean[i] < g->least ? g->mean[i] : g->least;
 	}
-	*ret_env = g;
 	return 0;
 }
 
@@ -102,8 +87,9 @@ static double gaussian_optimum(const void *env, uint64_t t)
 const struct env_ops env_gaussian_ops = {
     .name = "gaussian",
     .summary = "each arm answers its own mean plus normal noise",
-    .create = gaussian_create,
-    .destroy = gaussian_destroy,
+    .size = sizeof(struct gaussian),
+    .read = gaussian_read,
+    .release = gaussian_release,
     .arms = gaussian_arms,
     .range = gaussian_range,
     .step = gaussian_step,

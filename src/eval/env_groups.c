@@ -46,21 +46,18 @@ struct groups {
 	uint32_t cell; /* of the present play */
 };
 
-static void groups_destroy(void *env)
+static void groups_release(void *env)
 {
 	struct groups *g = env;
 
-	if (g) {
-		for (uint32_t i = 0; i < g->n; i++) {
-			free(g->group[i].name);
-		}
-		for (uint32_t i = 0; i < g->nsets; i++) {
-			free(g->set[i]);
-		}
-		free(g->loss);
-		free(g->plays);
-		free(g);
+	for (uint32_t i = 0; i < g->n; i++) {
+		free(g->group[i].name);
 	}
+	for (uint32_t i = 0; i < g->nsets; i++) {
+		free(g->set[i]);
+	}
+	free(g->loss);
+	free(g->plays);
 }
 
 static int find_set(struct groups *g, const char *name, uint32_t *ret)
@@ -85,20 +82,9 @@ static int find_set(struct groups *g, const char *name, uint32_t *ret)
 static int read_group(struct groups *g, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "name",
-		.type = BIND_ID,
-		.offset = offsetof(struct given_group, name),
-		.flags = BIND_REQUIRED},
-	    {.name = "set",
-		.type = BIND_ID,
-		.offset = offsetof(struct given_group, set),
-		.flags = BIND_REQUIRED},
-	    {.name = "share",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct given_group, share),
-		.flags = BIND_REQUIRED,
-		.min = 0,
-		.max = 1},
+	    {"name", BIND_ID, offsetof(struct given_group, name), BIND_REQUIRED, 0, 0, NULL},
+	    {"set", BIND_ID, offsetof(struct given_group, set), BIND_REQUIRED, 0, 0, NULL},
+	    {"share", BIND_NUMBER, offsetof(struct given_group, share), BIND_REQUIRED, 0, 1, NULL},
 	    {.name = NULL},
 	};
 	struct given_group given;
@@ -200,60 +186,30 @@ static int read_loss(struct groups *g, const json_t *rows, struct errinfo *err)
 	return 0;
 }
 
-static int groups_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int groups_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "arms",
-		.type = BIND_U64,
-		.offset = offsetof(struct given, arms),
-		.flags = BIND_REQUIRED,
-		.min = 1,
-		.max = 1000},
-	    {.name = "groups",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, groups),
-		.flags = BIND_REQUIRED},
-	    {.name = "loss",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, loss),
-		.flags = BIND_REQUIRED},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"arms", BIND_U64, offsetof(struct given, arms), BIND_REQUIRED, 1, 1000, NULL},
+	    {"groups", BIND_JSON, offsetof(struct given, groups), BIND_REQUIRED, 0, 0, NULL},
+	    {"loss", BIND_JSON, offsetof(struct given, loss), BIND_REQUIRED, 0, 0, NULL},
 	    {.name = NULL},
 	};
 	struct given given;
-	struct groups *g;
+	struct groups *g = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
-	g = calloc(1, sizeof(*g));
-	if (!g) {
-		return RC_MEMORY;
-	}
 	g->arms = (uint32_t)given.arms;
 	rc = read_groups(g, given.groups, err);
-	if (rc == 0) {
-		rc = read_loss(g, given.loss, err);
-	}
-	if (rc) {
-		groups_destroy(g);
-		return rc;
-	}
-	*ret_env = g;
-	return 0;
+	return rc ? rc : read_loss(g, given.loss, err);
 }
 
 static uint32_t groups_arms(const void *env)
 {
 	return ((const struct groups *)env)->arms;
-}
-
-static void groups_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 /* One group of the set, by its share; what rounding leaves goes to the last one that has any. */
@@ -369,10 +325,10 @@ static double groups_regret(const void *env, size_t i, const char **ret_name)
 const struct env_ops env_groups_ops = {
     .name = "groups",
     .summary = "plays belong to overlapping groups, whose best arms differ",
-    .create = groups_create,
-    .destroy = groups_destroy,
+    .size = sizeof(struct groups),
+    .read = groups_read,
+    .release = groups_release,
     .arms = groups_arms,
-    .range = groups_range,
     .ask = groups_ask,
     .step = groups_step,
     .optimum = groups_optimum,

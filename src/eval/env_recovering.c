@@ -33,15 +33,12 @@ struct recovering {
 	int noise;
 };
 
-static void recovering_destroy(void *env)
+static void recovering_release(void *env)
 {
 	struct recovering *r = env;
 
-	if (r) {
-		arena_release(&r->mem);
-		free(r->last);
-		free(r);
-	}
+	arena_release(&r->mem);
+	free(r->last);
 }
 
 static int plan(struct recovering *r)
@@ -87,38 +84,28 @@ static int read_tables(struct recovering *r, const struct given *given, struct e
 	return r->last ? plan(r) : RC_MEMORY;
 }
 
-static int recovering_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int recovering_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const char *const noises[] = {"bernoulli", "none", NULL};
 #define AT(m) offsetof(struct given, m)
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = AT(env)},
-	    {.name = "slots", .type = BIND_U64, .offset = AT(slots), .min = 1, .max = SLOTS_MOST},
-	    {.name = "tables", .type = BIND_JSON, .offset = AT(tables), .flags = BIND_REQUIRED},
-	    {.name = "noise", .type = BIND_CHOICE, .offset = AT(noise), .choices = noises},
+	    {"env", BIND_JSON, AT(env), 0, 0, 0, NULL},
+	    {"slots", BIND_U64, AT(slots), 0, 1, SLOTS_MOST, NULL},
+	    {"tables", BIND_JSON, AT(tables), BIND_REQUIRED, 0, 0, NULL},
+	    {"noise", BIND_CHOICE, AT(noise), 0, 0, 0, noises},
 	    {.name = NULL},
 	};
 #undef AT
 	struct given given = {.slots = 1};
-	struct recovering *r;
+	struct recovering *r = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
-	r = calloc(1, sizeof(*r));
-	if (!r) {
-		return RC_MEMORY;
-	}
 	arena_init(&r->mem, TABLES_MAX);
 	r->noise = given.noise;
-	rc = read_tables(r, &given, err);
-	if (rc) {
-		recovering_destroy(r);
-		return rc;
-	}
-	*ret_env = r;
-	return 0;
+	return read_tables(r, &given, err);
 }
 
 static uint32_t recovering_arms(const void *env)
@@ -129,13 +116,6 @@ static uint32_t recovering_arms(const void *env)
 static uint32_t recovering_slots(const void *env)
 {
 	return ((const struct recovering *)env)->t.k;
-}
-
-static void recovering_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 static void recovering_slate(void *env, uint64_t t, const uint32_t *arms, size_t n, struct rng *rng,
@@ -174,10 +154,10 @@ static double recovering_optimum(const void *env, uint64_t t)
 const struct env_ops env_recovering_ops = {
     .name = "recovering",
     .summary = "slates of arms whose rewards grow while they rest",
-    .create = recovering_create,
-    .destroy = recovering_destroy,
+    .size = sizeof(struct recovering),
+    .read = recovering_read,
+    .release = recovering_release,
     .arms = recovering_arms,
-    .range = recovering_range,
     .slots = recovering_slots,
     .slate = recovering_slate,
     .optimum = recovering_optimum,

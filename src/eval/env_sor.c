@@ -38,15 +38,12 @@ struct sor_env {
 	struct num_sum total[OMEGAS];
 };
 
-static void sor_destroy(void *env)
+static void sor_release(void *env)
 {
 	struct sor_env *s = env;
 
-	if (s) {
-		heat_release(&s->heat);
-		free(s->start);
-		free(s);
-	}
+	heat_release(&s->heat);
+	free(s->start);
 }
 
 static size_t size_of(const struct sor_env *s)
@@ -54,7 +51,7 @@ static size_t size_of(const struct sor_env *s)
 	return (size_t)s->heat.a.points * s->heat.a.points;
 }
 
-static int sor_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int sor_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const char *const problems[] = {"iid", "heat", NULL};
 	static const char *const spreads[] = {"low", "high", NULL};
@@ -67,11 +64,11 @@ static int sor_create(const json_t *spec, void **ret_env, struct errinfo *err)
 	    {.name = NULL},
 	};
 	struct given given = {.cells = 25, .steps = 5000};
+	struct sor_env *s = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
-	struct sor_env *s = rc ? NULL : calloc(1, sizeof(*s));
 
-	if (!s) {
-		return rc ? rc : RC_MEMORY;
+	if (rc) {
+		return rc;
 	}
 	s->given = given;
 	rc = heat_init(&s->heat, (uint32_t)given.cells);
@@ -80,13 +77,11 @@ static int sor_create(const json_t *spec, void **ret_env, struct errinfo *err)
 		rc = s->start ? 0 : RC_MEMORY;
 	}
 	if (rc) {
-		sor_destroy(s);
 		return rc;
 	}
 	for (size_t i = 0; i < size_of(s); i++) {
 		s->start[size_of(s) + i] = s->heat.u[i];
 	}
-	*ret_env = s;
 	return 0;
 }
 
@@ -203,8 +198,9 @@ const struct env_ops env_sor_ops = {
     .name = "sor",
     .summary = "an iterative solver's parameter against its iterations",
     .goal = GOAL_MINIMISE,
-    .create = sor_create,
-    .destroy = sor_destroy,
+    .size = sizeof(struct sor_env),
+    .read = sor_read,
+    .release = sor_release,
     .arms = sor_arms,
     .range = sor_range,
     .dim = sor_dim,

@@ -23,65 +23,38 @@ struct stream {
 	bool clear;
 };
 
-static void stream_destroy(void *env)
+static void stream_release(void *env)
 {
 	struct stream *e = env;
 
-	if (e) {
-		free(e->mean);
-		free(e);
-	}
+	free(e->mean);
 }
 
-static int stream_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int stream_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const char *const shapes[] = {"clear", "mix", NULL};
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "shape",
-		.type = BIND_CHOICE,
-		.offset = offsetof(struct given, shape),
-		.choices = shapes},
-	    {.name = "arms",
-		.type = BIND_U64,
-		.offset = offsetof(struct given, arms),
-		.flags = BIND_REQUIRED,
-		.min = 1,
-		.max = ENV_ARMS_MAX},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"shape", BIND_CHOICE, offsetof(struct given, shape), 0, 0, 0, shapes},
+	    {"arms", BIND_U64, offsetof(struct given, arms), BIND_REQUIRED, 1, ENV_ARMS_MAX, NULL},
 	    {.name = NULL},
 	};
 	struct given given = {.shape = 0};
-	struct stream *e;
+	struct stream *e = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
 	if (rc) {
 		return rc;
 	}
-	e = calloc(1, sizeof(*e));
-	if (!e) {
-		return RC_MEMORY;
-	}
 	e->clear = given.shape == 0;
 	e->arms = (uint32_t)given.arms;
 	e->mean = calloc(e->arms, sizeof(*e->mean));
-	if (!e->mean) {
-		stream_destroy(e);
-		return RC_MEMORY;
-	}
-	*ret_env = e;
-	return 0;
+	return e->mean ? 0 : RC_MEMORY;
 }
 
 static uint32_t stream_arms(const void *env)
 {
 	return ((const struct stream *)env)->arms;
-}
-
-static void stream_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 static double draw_mean(const struct stream *e, struct rng *rng)
@@ -135,10 +108,10 @@ static double stream_optimum(const void *env, uint64_t t)
 const struct env_ops env_stream_ops = {
     .name = "stream",
     .summary = "many arms in the order in which they come, drawn anew for each run",
-    .create = stream_create,
-    .destroy = stream_destroy,
+    .size = sizeof(struct stream),
+    .read = stream_read,
+    .release = stream_release,
     .arms = stream_arms,
-    .range = stream_range,
     .ask = stream_ask,
     .step = stream_step,
     .optimum = stream_optimum,

@@ -48,38 +48,23 @@ struct tallying {
 	char name[NAME_BYTES];
 };
 
-static void tallying_destroy(void *env)
+static void tallying_release(void *env)
 {
 	struct tallying *e = env;
 
-	if (e) {
-		free(e->loss);
-		free(e->weight);
-		free(e->total);
-		free(e->rings);
-		free(e->subject);
-		free(e);
-	}
+	free(e->loss);
+	free(e->weight);
+	free(e->total);
+	free(e->rings);
+	free(e->subject);
 }
 
 static int read_loss(struct tallying *e, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "from",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct loss, from),
-		.flags = BIND_REQUIRED,
-		.max = 1},
-	    {.name = "to",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct loss, to),
-		.flags = BIND_REQUIRED,
-		.max = 1},
-	    {.name = "power",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct loss, power),
-		.min = 1e-3,
-		.max = 1e3},
+	    {"from", BIND_NUMBER, offsetof(struct loss, from), BIND_REQUIRED, 0, 1, NULL},
+	    {"to", BIND_NUMBER, offsetof(struct loss, to), BIND_REQUIRED, 0, 1, NULL},
+	    {"power", BIND_NUMBER, offsetof(struct loss, power), 0, 1e-3, 1e3, NULL},
 	    {.name = NULL},
 	};
 	struct loss *loss = &e->loss[e->arms];
@@ -141,61 +126,27 @@ static int read_all(struct tallying *e, const struct given *given, struct errinf
 	return rc ? rc : make_memory(e, given->decay);
 }
 
-static int tallying_create(const json_t *spec, void **ret_env, struct errinfo *err)
+static int tallying_read(void *env, const json_t *spec, struct errinfo *err)
 {
 	static const struct bind_field fields[] = {
-	    {.name = "env", .type = BIND_JSON, .offset = offsetof(struct given, env)},
-	    {.name = "memory",
-		.type = BIND_U64,
-		.offset = offsetof(struct given, memory),
-		.flags = BIND_REQUIRED,
-		.min = 1,
-		.max = MEMORY_MOST},
-	    {.name = "decay",
-		.type = BIND_NUMBER,
-		.offset = offsetof(struct given, decay),
-		.max = 1},
-	    {.name = "losses",
-		.type = BIND_JSON,
-		.offset = offsetof(struct given, losses),
-		.flags = BIND_REQUIRED},
-	    {.name = "subjects",
-		.type = BIND_U64,
-		.offset = offsetof(struct given, subjects),
-		.min = 1,
-		.max = SUBJECTS_MOST},
+	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
+	    {"memory", BIND_U64, offsetof(struct given, memory), BIND_REQUIRED, 1, MEMORY_MOST,
+		NULL},
+	    {"decay", BIND_NUMBER, offsetof(struct given, decay), 0, 0, 1, NULL},
+	    {"losses", BIND_JSON, offsetof(struct given, losses), BIND_REQUIRED, 0, 0, NULL},
+	    {"subjects", BIND_U64, offsetof(struct given, subjects), 0, 1, SUBJECTS_MOST, NULL},
 	    {.name = NULL},
 	};
 	struct given given = {.decay = 1, .subjects = 1};
-	struct tallying *e;
+	struct tallying *e = env;
 	int rc = bind_object(spec, fields, "", NULL, &given, err);
 
-	if (rc) {
-		return rc;
-	}
-	e = calloc(1, sizeof(*e));
-	if (!e) {
-		return RC_MEMORY;
-	}
-	rc = read_all(e, &given, err);
-	if (rc) {
-		tallying_destroy(e);
-		return rc;
-	}
-	*ret_env = e;
-	return 0;
+	return rc ? rc : read_all(e, &given, err);
 }
 
 static uint32_t tallying_arms(const void *env)
 {
 	return ((const struct tallying *)env)->arms;
-}
-
-static void tallying_range(const void *env, double *ret_lo, double *ret_hi)
-{
-	(void)env;
-	*ret_lo = 0;
-	*ret_hi = 1;
 }
 
 static void tallying_ask(void *env, uint64_t t, struct rng *rng, struct env_ask *ret)
@@ -248,10 +199,10 @@ static double tallying_optimum(const void *env, uint64_t t)
 const struct env_ops env_tallying_ops = {
     .name = "tallying",
     .summary = "arms answer 0 or 1 and their probabilities depend on how much they were shown",
-    .create = tallying_create,
-    .destroy = tallying_destroy,
+    .size = sizeof(struct tallying),
+    .read = tallying_read,
+    .release = tallying_release,
     .arms = tallying_arms,
-    .range = tallying_range,
     .ask = tallying_ask,
     .step = tallying_step,
     .optimum = tallying_optimum,

@@ -169,15 +169,12 @@ static int look_at(const json_t *env, struct sim_result *r, struct errinfo *err)
 {
 	const struct env_ops *ops;
 	void *e;
-	int rc = env_find(env, &ops, err);
+	int rc = env_new(env, &ops, &e, err);
 
-	if (rc == 0) {
-		rc = ops->create(env, &e, err);
-	}
 	if (rc == 0) {
 		r->narms = ops->arms(e);
 		rc = name_groups(ops, e, r);
-		ops->destroy(e);
+		env_free(ops, e);
 	}
 	return rc;
 }

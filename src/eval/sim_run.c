@@ -273,7 +273,7 @@ static int make_experiment(struct run *r, const struct sim_policy *policy, struc
 	}
 	spec.features = features;
 	spec.nfeatures = dim;
-	r->env_ops->range(r->env, &spec.lo, &spec.hi);
+	env_range(r->env_ops, r->env, &spec.lo, &spec.hi);
 	if (r->opts->loss > 0) {
 		spec.settings.window_us = (uint64_t)r->opts->delay * STEP_US + EXPIRY_US;
 	}
@@ -319,10 +319,7 @@ int sim_one(const json_t *env, const struct sim_policy *policy, const struct sim
 	int rc;
 
 	arena_init(&r.mem, ARENA_MAX);
-	rc = env_find(env, &r.env_ops, err);
-	if (rc == 0) {
-		rc = r.env_ops->create(env, &r.env, err);
-	}
+	rc = env_new(env, &r.env_ops, &r.env, err);
 	if (rc == 0) {
 		rc = make_due(&r);
 	}
@@ -333,9 +330,7 @@ int sim_one(const json_t *env, const struct sim_policy *policy, const struct sim
 		rc = play_all(&r, progress, progress_arg, ret, err);
 	}
 	experiment_free(r.e);
-	if (r.env) {
-		r.env_ops->destroy(r.env);
-	}
+	env_free(r.env_ops, r.env);
 	free_due(&r);
 	arena_release(&r.mem);
 	return rc;

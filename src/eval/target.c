@@ -10,8 +10,9 @@
 #include "core/spec.h"
 #include "eval/frozen.h"
 
-#define LINE_CAP 65536
+#define LINE_MOST 65536
 #define FIELDS_MAX 1024
+#define POSITION_MOST 1e6
 #define SUM_SLACK 0.01 /* printed probabilities are rounded */
 
 enum kind { UNIFORM, ALWAYS, TABLE, FROZEN };
@@ -66,15 +67,18 @@ static int add_entry(
 	return 0;
 }
 
+/* How many there are; only the first FIELDS_MAX are kept. */
 static size_t cut(char *line, char **field)
 {
 	size_t n = 0;
 
 	line[strcspn(line, "\r\n")] = '\0';
-	for (char *p = line; p && n < FIELDS_MAX; n++) {
+	for (char *p = line; p; n++) {
 		char *comma = strchr(p, ',');
 
-		field[n] = p;
+		if (n < FIELDS_MAX) {
+			field[n] = p;
+		}
 		p = comma ? comma + 1 : NULL;
 		if (comma) {
 			*comma = '\0';
@@ -91,34 +95,46 @@ static bool number(const char *s, double hi, double *ret)
 	return *s && !*end && *ret >= 0 && *ret <= hi;
 }
 
-/* The header: the position of each column, or all 0 and *ret_long. */
-static int read_header(char **field, size_t n, uint64_t *position, bool *ret_long)
+static bool position_of(const char *s, uint64_t *ret)
 {
 	double v;
 
+	if (!number(s, POSITION_MOST, &v) || v != floor(v)) {
+		return false;
+	}
+	*ret = (uint64_t)v;
+	return true;
+}
+
+/* The header: the position of each column, or all 0 and *ret_long. */
+static int read_header(char **field, size_t n, uint64_t *position, bool *ret_long)
+{
 	*ret_long =
 	    n == 3 && strcmp(field[1], "position") == 0 && strcmp(field[2], "probability") == 0;
+	if (n < 2 || n > FIELDS_MAX) {
+		return RC_INVALID;
+	}
 	for (size_t i = 1; i < n && !*ret_long; i++) {
-		if (strncmp(field[i], "pos", 3) != 0 || !number(field[i] + 3, 1e6, &v)) {
+		if (strncmp(field[i], "pos", 3) != 0 || !position_of(field[i] + 3, &position[i])) {
 			return RC_INVALID;
 		}
-		position[i] = (uint64_t)v;
 	}
-	return n < 2 ? RC_INVALID : 0;
+	return 0;
 }
 
 static int read_row(struct target *t, char **field, size_t n, const uint64_t *position, bool wide,
     struct errinfo *err)
 {
-	double v, at;
+	uint64_t at;
+	double v;
 	int rc = 0;
 
 	if (!id_is_valid(field[0])) {
 		return RC_INVALID;
 	}
 	if (!wide) {
-		return n == 3 && number(field[1], 1e6, &at) && number(field[2], 1, &v)
-			   ? add_entry(t, field[0], (uint64_t)at, v, err)
+		return n == 3 && position_of(field[1], &at) && number(field[2], 1, &v)
+			   ? add_entry(t, field[0], at, v, err)
 			   : RC_INVALID;
 	}
 	for (size_t i = 1; rc == 0 && i < n; i++) {
@@ -130,21 +146,24 @@ static int read_row(struct target *t, char **field, size_t n, const uint64_t *po
 
 static int read_table(struct target *t, const char *path, struct errinfo *err)
 {
-	char *line = malloc(LINE_CAP), *field[FIELDS_MAX];
+	char *line = NULL, *field[FIELDS_MAX];
 	uint64_t position[FIELDS_MAX] = {0};
 	FILE *f = fopen(path, "r");
-	size_t columns = 0;
+	size_t columns = 0, cap = 0;
 	bool is_long = false;
+	ssize_t len;
 	int rc = 0;
 
-	if (!f || !line) {
-		rc = line ? err_set(err, RC_IO, "cannot_read", path, "%s", strerror(errno))
-			  : no_memory(err);
+	if (!f) {
+		return err_set(err, RC_IO, "cannot_read", path, "%s", strerror(errno));
 	}
-	for (unsigned row = 1; rc == 0 && fgets(line, LINE_CAP, f); row++) {
+	for (unsigned row = 1; rc == 0 && (len = getline(&line, &cap, f)) >= 0; row++) {
+		bool plain = len <= LINE_MOST && strlen(line) == (size_t)len;
 		size_t n = cut(line, field);
 
-		if (row == 1) {
+		if (!plain) {
+			rc = bad_line(err, path, row, "the line is too long or has a zero byte");
+		} else if (row == 1) {
 			columns = n;
 			rc = read_header(field, n, position, &is_long);
 		} else if (n == columns) {
@@ -159,12 +178,10 @@ static int read_table(struct target *t, const char *path, struct errinfo *err)
 				     : "not an arm and probabilities in [0, 1]");
 		}
 	}
-	if (rc == 0 && ferror(f)) {
+	if (rc == 0 && !feof(f)) {
 		rc = err_set(err, RC_IO, "cannot_read", path, "%s", strerror(errno));
 	}
-	if (f) {
-		fclose(f);
-	}
+	fclose(f);
 	free(line);
 	return rc;
 }

@@ -46,7 +46,8 @@ static void on_signal(int sig)
 static void *commit_thread(void *arg)
 {
 	struct echo *e = arg;
-	struct timespec nap = {.tv_nsec = e->commit_us * 1000L};
+	struct timespec nap = {
+	    .tv_sec = e->commit_us / 1000000, .tv_nsec = e->commit_us % 1000000 * 1000L};
 
 	while (!atomic_load(&e->quit)) {
 		unsigned long long upto = atomic_load(&e->appended);

@@ -2,22 +2,12 @@
 /* Requests through the whole API over a store in memory. The first byte chooses the route, the rest
  * is the body; whatever it is, there is an answer with a status, and the daemon's state is sound.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "fuzz.h"
-#include "policies/policies.h"
-#include "serve/api.h"
-#include "store/memory.h"
+#include "api_rig.h"
 
-static struct api *api;
-
-static void quiet(void *arg, int rc, const char *what, const char *experiment, uint64_t seq)
-{
-	(void)arg, (void)rc, (void)what, (void)experiment, (void)seq;
-}
+static struct api_rig rig;
 
 static void ask(const char *method, const char *path, const char *type, const char *body, size_t n)
 {
@@ -25,40 +15,18 @@ static void ask(const char *method, const char *path, const char *type, const ch
 	    .path = path,
 	    .body = body,
 	    .body_len = n,
-	    .now_us = 1000,
+	    .now_us = RIG_NOW_US,
 	    .request_id = "fuzz"};
 	struct http_response rs;
 
 	memset(&rs, 0, sizeof(rs));
 	rq.field[HTTP_CONTENT_TYPE] = type;
-	api_handle(api, &rq, &rs);
+	api_handle(rig_api(&rig), &rq, &rs);
 	FUZZ_HOLDS(rs.status >= 200 && rs.status < 600 && rs.status != 500);
 	free(rs.body);
 	if (rs.stream) {
 		rs.stream->free(rs.stream);
 	}
-}
-
-static void start(void)
-{
-	static const char body[] =
-	    "{\"policy\":\"epsilon_greedy\",\"arms\":[\"a\",\"b\",\"c\"],\"seed\":1}";
-	struct engine_options o = {.ops = &store_memory,
-	    .cache_bytes = (size_t)1 << 20,
-	    .queue_bytes = (size_t)16 << 20,
-	    .experiments_max = 50,
-	    .snapshot_events = UINT64_MAX,
-	    .find = policy_find,
-	    .report = quiet};
-	struct engine_recovery rec;
-	struct errinfo err = {.rc = 0};
-	struct engine *g;
-
-	hash_init();
-	o.where = store_disk_where(store_disk_new());
-	FUZZ_HOLDS(engine_open(&o, &g, &rec, &err) == 0);
-	FUZZ_HOLDS(api_new(&(struct api_options){.engine = g, .openapi = ""}, &api) == 0);
-	ask("PUT", "/v1/experiments/x", "application/json", body, sizeof(body) - 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,15 +42,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    {"POST", "/v1/experiments/x/arms", "application/json"},
 	    {"PATCH", "/v1/experiments/x/arms/a", "application/json"},
 	    {"PATCH", "/v1/experiments/x", "application/merge-patch+json"},
+	    {"POST", "/v1/experiments/slate/decisions", "application/json"},
+	    {"POST", "/v1/experiments/slate/rewards", "application/json"},
+	    {"POST", "/v1/experiments/label/decisions", "application/json"},
+	    {"POST", "/v1/experiments/label/rewards", "application/json"},
+	    {"POST", "/v1/experiments/experts/decisions", "application/json"},
+	    {"POST", "/v1/experiments/experts/rewards", "application/json"},
+	    {"POST", "/v1/experiments/plan/decisions", "application/json"},
+	    {"POST", "/v1/experiments/plan/rewards", "application/json"},
+	    {"PATCH", "/v1/experiments/plan", "application/merge-patch+json"},
+	    {"POST", "/v1/experiments/stream/decisions", "application/json"},
+	    {"POST", "/v1/experiments/stream/rewards", "application/json"},
+	    {"POST", "/v1/experiments/stream/arms", "application/json"},
+	    {"POST", "/v1/experiments/stream/stream", "application/json"},
+	    {"POST", "/v1/experiments/subject/decisions", "application/json"},
+	    {"POST", "/v1/experiments/subject/rewards", "application/json"},
 	};
 	char *body;
 	size_t r;
 
 	if (size == 0) {
 		return 0;
-	}
-	if (!api) {
-		start();
 	}
 	r = data[0] % (sizeof(routes) / sizeof(routes[0]));
 	body = malloc(size);

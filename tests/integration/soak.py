@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A daemon under load for SECONDS (1800): its memory may not grow. The first third is for caches to
 fill; then the median of the last third may exceed that of the second by 2 % at most, descriptors
-and threads by none. At the end the log is verified."""
+and threads by none. At the end the log is verified. RATE is how many decisions a second there are
+at most; without it, as many as the daemon takes."""
 
 import os
 import shutil
@@ -16,6 +17,7 @@ import time
 from client import BUILD, Daemon
 
 SECONDS = float(os.environ.get("SECONDS", "1800"))
+RATE = float(os.environ.get("RATE", "inf"))
 GROWTH = 0.02
 CLIENTS = 2
 BATCH = 50
@@ -27,7 +29,7 @@ SPECS = {"one": {"policy": "thompson", "arms": ["a", "b", "c"]},
 
 
 def write(daemon, label, until, counts):
-    client, n = daemon.client(), 0
+    client, n, start = daemon.client(), 0, time.monotonic()
     while time.monotonic() < until:
         for e in SPECS:
             ids = [f"{label}-{n + i}" for i in range(BATCH)]
@@ -41,6 +43,7 @@ def write(daemon, label, until, counts):
             answers = client.post(base + "rewards", sent).body
             assert all(o["http"] < 300 for o in answers), answers
             counts[label] = n
+        time.sleep(max(0, start + n * CLIENTS / RATE - time.monotonic()))
     client.close()
 
 

@@ -461,28 +461,27 @@ class Own(unittest.TestCase):
         return server
 
     def test_replies_wait_until_they_are_durable(self):
-        server = self.start("--commit-us", "100000")
+        server = self.start("--commit-us", "1000000")
         with server.connect() as s, s.makefile("rb") as f:
             began = time.monotonic()
             s.sendall(post(b"Content-Length: 2\r\n", b"{}"))
             self.assertEqual(read_reply(f).status, 201)
-            self.assertGreater(time.monotonic() - began, 0.09)
+            self.assertGreater(time.monotonic() - began, 0.9)
             s.sendall(GET)
             began = time.monotonic()
             read_reply(f)
-            self.assertLess(time.monotonic() - began, 0.09)
+            self.assertLess(time.monotonic() - began, 0.9)
 
     def test_waiting_replies_do_not_hold_up_others(self):
-        server = self.start("--commit-us", "300000")
+        server = self.start("--commit-us", "2000000")
         waiting = [server.connect() for _ in range(200)]
         for s in waiting:
             s.sendall(post(b"Content-Length: 2\r\n", b"{}"))
         with server.connect() as s, s.makefile("rb") as f:
-            began = time.monotonic()
             for _ in range(100):
                 s.sendall(GET)
                 read_reply(f)
-            self.assertLess(time.monotonic() - began, 0.3)
+            self.assertEqual(select.select(waiting, [], [], 0)[0], [])
         waiting[0].close()  # gone before its answer
         for s in waiting[1:]:
             with s, s.makefile("rb") as f:

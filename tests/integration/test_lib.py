@@ -11,6 +11,8 @@ import unittest
 
 from client import BUILD, SOURCE
 
+# What the library was built with, its user must be linked with (script/check-with).
+SANITIZER = os.environ.get("BANDIT_SANITIZER", "").split()
 EDGES = r"""
 #include <assert.h>
 #include <bandit.h>
@@ -144,14 +146,15 @@ class Library(unittest.TestCase):
         cls.so = next(f for f in found if re.search(r"libbandit\.so\.\d+\.\d+\.\d+$", f))
         cls.found = found
 
-    def run_with_library(self, source, *flags):
+    def run_with_library(self, source):
         env = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=self.root,
                    PKG_CONFIG_PATH=os.path.dirname(self.pc), LD_LIBRARY_PATH=os.path.dirname(self.so))
         words = subprocess.run(["pkg-config", "--cflags", "--libs", "libbandit"], check=True,
                                env=env, stdout=subprocess.PIPE, text=True).stdout.split()
         program = os.path.join(self.root, "program")
         subprocess.run([os.environ.get("CC", "cc"), "-std=c99", "-Wall", "-Wextra", "-Werror",
-                        "-pedantic", *flags, source, *words, "-o", program], check=True, env=env)
+                        "-pedantic", *SANITIZER, source, *words, "-o", program],
+                       check=True, env=env)
         return subprocess.run([program], env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
 

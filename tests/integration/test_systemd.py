@@ -225,8 +225,12 @@ class Watchdog(Manager):
             self.skipTest("ptrace is not allowed: " + os.strerror(ctypes.get_errno()))
         self.assertEqual(libc.ptrace(PTRACE_INTERRUPT, tid, 0, 0), 0)
         libc.waitpid(tid, None, WALL)
+        # Also where the test fails: a thread that is held cannot be killed.
+        self.addCleanup(libc.ptrace, PTRACE_DETACH, tid, 0, 0)
         return lambda: libc.ptrace(PTRACE_DETACH, tid, 0, 0)
 
+    @unittest.skipIf("thread" in os.environ.get("BANDIT_SANITIZER", ""),
+                     "the sanitizer has a thread of its own")
     def test_they_stop_when_any_one_thread_of_the_two_hangs(self):
         p = self.start(watchdog=True)
         self.ready()

@@ -184,6 +184,66 @@ START_TEST(a_table_is_read_in_both_forms)
 }
 END_TEST
 
+START_TEST(a_table_is_refused_by_its_line)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		int line;
+	} bad[] = {
+#define BAD(text, line) {text, sizeof(text) - 1, line}
+	    BAD("arm,place,probability\n", 1),
+	    BAD("item_id,pos0.5\n", 1),
+	    BAD("arm,position,probability\na,0,0.5\nb,0.5,0.5\n", 3),
+	    BAD("arm,position,probability\na,0,1.5\n", 2),
+	    BAD("arm,position,probability\na,0,nan\n", 2),
+	    BAD("arm,position,probability\na,0\n", 2),
+	    BAD("arm,position,probability\n\na b,0,1\n", 3),
+	    BAD("arm,position,probability\na,0,1\0junk\n", 2),
+#undef BAD
+	};
+	char path[64], text[80], where[80];
+
+	snprintf(path, sizeof(path), "/tmp/test_estimator-%ld.csv", (long)getpid());
+	snprintf(text, sizeof(text), "@%s", path);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct errinfo err = {.rc = 0};
+		struct target *t = NULL;
+		FILE *f = fopen(path, "w");
+
+		fwrite(bad[i].text, 1, bad[i].n, f);
+		fclose(f);
+		snprintf(where, sizeof(where), "%s:%d", path, bad[i].line);
+		ck_assert_msg(target_parse(text, &t, &err) == RC_INVALID, "%s", bad[i].text);
+		ck_assert_str_eq(err.pointer, where);
+	}
+	unlink(path);
+}
+END_TEST
+
+START_TEST(a_table_with_too_many_columns_is_refused)
+{
+	struct errinfo err = {.rc = 0};
+	struct target *t = NULL;
+	char path[64], text[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/tmp/test_estimator-%ld.csv", (long)getpid());
+	snprintf(text, sizeof(text), "@%s", path);
+	for (int n = 1023; n <= 1024; n++) {
+		f = fopen(path, "w");
+		fputs("item_id", f);
+		for (int i = 0; i < n; i++) {
+			fprintf(f, ",pos%d", i);
+		}
+		fclose(f);
+		ck_assert_int_eq(target_parse(text, &t, &err), n == 1023 ? 0 : RC_INVALID);
+		target_free(n == 1023 ? t : NULL);
+	}
+	unlink(path);
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	static const char *const bad[] = {"", "nonsense", "ips:5", "ips:clip=", "ips:clip=-1",
@@ -307,6 +367,7 @@ END_TEST
 RUN("estimator", each_estimator_is_its_formula, limits_of_a_threshold_are_the_other_estimators,
     cross_fitting_learns_from_the_other_folds, ridge_finds_a_line,
     dropped_rounds_count_for_those_that_are_left, ineligible_arms_have_no_probability,
-    a_table_is_read_in_both_forms, what_makes_no_sense_is_refused,
+    a_table_is_read_in_both_forms, a_table_is_refused_by_its_line,
+    a_table_with_too_many_columns_is_refused, what_makes_no_sense_is_refused,
     a_log_that_changes_meanwhile_is_refused, a_threshold_may_be_chosen_by_its_squared_error,
     slope_stops_where_bias_shows, a_verdict_has_its_reason)

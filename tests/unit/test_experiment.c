@@ -6,7 +6,7 @@ START_TEST(a_cost_is_learnt_in_its_own_direction)
 	struct experiment_spec spec = spec_of("epsilon_greedy");
 	struct select_in in = {.id = NULL};
 	struct pending p = {.flags = 0};
-	struct reward_in cost;
+	struct reward_in cost = {.key = NULL};
 	struct event d, ev;
 	enum feedback_status status;
 	unsigned count[3] = {0};

@@ -39,14 +39,15 @@ static void check_optimum(const struct instance *i, uint64_t plays, double loss)
 	json_t *j = env_of(i);
 	struct rng rng = rng_at(1, 1, RNG_ENV);
 	double mean;
+	const struct env_ops *ops;
 	void *env;
 
-	ck_assert_int_eq(env_tallying_ops.create(j, &env, NULL), 0);
+	ck_assert_int_eq(env_new(j, &ops, &env, NULL), 0);
 	for (uint64_t t = 1; t <= plays; t++) {
-		env_tallying_ops.step(env, t, (uint32_t)(t % (uint64_t)i->arms), &rng, &mean);
+		ops->step(env, t, (uint32_t)(t % (uint64_t)i->arms), &rng, &mean);
 	}
-	ck_assert_double_eq_tol(env_tallying_ops.optimum(env, plays), (double)plays - loss, 1e-11);
-	env_tallying_ops.destroy(env);
+	ck_assert_double_eq_tol(ops->optimum(env, plays), (double)plays - loss, 1e-11);
+	env_free(ops, env);
 	json_decref(j);
 }
 
