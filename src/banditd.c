@@ -79,8 +79,8 @@ static void on_committed(void *arg, const struct store_commit *c)
 static void on_report(void *arg, int rc, const char *what, const char *experiment, uint64_t seq)
 {
 	(void)arg;
-	log_event(LOG_WARNING, what, "experiment", experiment, "seq", log_int(seq), "reason",
-	    err_name(rc), NULL);
+	log_event(LOG_STORE, LOG_WARNING, what, "experiment", experiment, "seq", log_int(seq),
+	    "reason", err_name(rc), NULL);
 }
 
 static void on_progress(void *arg, uint64_t done, uint64_t experiments, uint64_t events)
@@ -92,7 +92,7 @@ static void on_progress(void *arg, uint64_t done, uint64_t experiments, uint64_t
 static void on_draining(void *arg)
 {
 	(void)arg;
-	log_event(LOG_INFO, "stopping", NULL);
+	log_event(LOG_DAEMON, LOG_INFO, "stopping", NULL);
 	notify_stopping();
 }
 
@@ -100,8 +100,8 @@ static int fail(const char *what, const struct errinfo *err)
 {
 	bool damaged = err->rc == RC_CORRUPT;
 
-	log_event(LOG_ERROR, what, "code", err->code ? err->code : "", "where", err->pointer,
-	    "detail", err->text, damaged ? "help" : NULL,
+	log_event(LOG_DAEMON, LOG_ERROR, what, "code", err->code ? err->code : "", "where",
+	    err->pointer, "detail", err->text, damaged ? "help" : NULL,
 	    "restore a backup, or: bandit salvage STATE --to NEW", NULL);
 	return damaged || err->rc == RC_VERSION ? EXIT_STATE : EXIT_FAILURE;
 }
@@ -142,9 +142,9 @@ static int start_engine(struct daemon *d, struct engine_recovery *ret, struct er
 	}
 	rc = engine_open(&o, &d->engine, ret, err);
 	if (rc == 0) {
-		log_event(LOG_INFO, "recovered", "experiments", log_int(ret->experiments),
-		    "snapshots", log_int(ret->snapshots), "events", log_int(ret->events),
-		    "bad_snapshots", log_int(ret->bad_snapshots), "seconds",
+		log_event(LOG_STORE, LOG_INFO, "recovered", "experiments",
+		    log_int(ret->experiments), "snapshots", log_int(ret->snapshots), "events",
+		    log_int(ret->events), "bad_snapshots", log_int(ret->bad_snapshots), "seconds",
 		    log_num((double)ret->elapsed_us / 1e6), NULL);
 	}
 	return rc;
@@ -219,9 +219,9 @@ static int run(struct daemon *d)
 	struct errinfo err = {.rc = 0};
 	int status = EXIT_SUCCESS, rc;
 
-	log_setup(config_log_level(&d->config), (enum log_format)d->config.log_format);
-	log_event(LOG_INFO, "starting", "version", PACKAGE_VERSION, "state", d->config.state,
-	    "durability", d->config.durability, NULL);
+	log_setup(&d->config.levels, (enum log_format)d->config.log_format);
+	log_event(LOG_DAEMON, LOG_INFO, "starting", "version", PACKAGE_VERSION, "state",
+	    d->config.state, "durability", d->config.durability, NULL);
 	raise_descriptor_limit();
 	json_memory_init();
 	rc = take_socket(d, &err);
@@ -238,7 +238,7 @@ static int run(struct daemon *d)
 		goto out;
 	}
 	catch_signals(d);
-	log_event(LOG_INFO, "listening", "address", http_address(d->http), NULL);
+	log_event(LOG_DAEMON, LOG_INFO, "listening", "address", http_address(d->http), NULL);
 	notify_ready(http_address(d->http));
 	rc = http_run(d->http, (unsigned)d->config.drain_timeout);
 out:
@@ -255,7 +255,7 @@ out:
 	api_free(d->api);
 	live_release(&d->live);
 	if (rc == 0) {
-		log_event(LOG_INFO, "stopped", NULL);
+		log_event(LOG_DAEMON, LOG_INFO, "stopped", NULL);
 	}
 	return status;
 }

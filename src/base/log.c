@@ -14,7 +14,15 @@
 /* Of one level, so many lines a second; what is beyond is counted in the next line that passes. */
 #define RATE_LINES 50
 
-static atomic_int threshold = LOG_INFO;
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
+static const char *const module_names[LOG_MODULES] = {
+    [LOG_DAEMON] = "daemon",
+    [LOG_STORE] = "store",
+    [LOG_HTTP] = "http",
+    [LOG_REQUEST] = "request",
+    [LOG_AUTH] = "auth",
+};
+static atomic_int threshold[LOG_MODULES] = {LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO, LOG_INFO};
 static atomic_int form = LOG_KEY_VALUE;
 static atomic_ullong lines[LOG_DEBUG + 1];
 static atomic_ullong window[LOG_DEBUG + 1]; /* second << 20 | lines in it */
@@ -25,9 +33,52 @@ struct line {
 	size_t len;
 };
 
-void log_setup(enum log_level most, enum log_format format)
+/* The index of the name that the n bytes are; n_names: none. */
+static size_t find_name(const char *const *names, size_t n_names, const char *s, size_t n)
 {
-	threshold = most;
+	size_t i = 0;
+
+	while (i < n_names && (strlen(names[i]) != n || memcmp(names[i], s, n) != 0)) {
+		i++;
+	}
+	return i;
+}
+
+bool log_levels_read(const char *text, struct log_levels *ret)
+{
+	const size_t n_levels = sizeof(level_names) / sizeof(*level_names);
+	bool first = true;
+
+	for (const char *s = text, *end; s; s = *end ? end + 1 : NULL, first = false) {
+		size_t module = LOG_MODULES, level, len;
+
+		end = s + strcspn(s, ",");
+		if (!first) {
+			len = strcspn(s, "=,");
+			module = find_name(module_names, LOG_MODULES, s, len);
+			s += len + 1;
+			if (module == LOG_MODULES || s > end) {
+				return false;
+			}
+		}
+		level = find_name(level_names, n_levels, s, (size_t)(end - s));
+		if (level == n_levels) {
+			return false;
+		}
+		for (size_t i = 0; i < LOG_MODULES; i++) {
+			if (first || i == module) {
+				ret->most[i] = (enum log_level)(LOG_ERROR + level);
+			}
+		}
+	}
+	return true;
+}
+
+void log_setup(const struct log_levels *most, enum log_format format)
+{
+	for (size_t i = 0; i < LOG_MODULES; i++) {
+		atomic_store(&threshold[i], (int)most->most[i]);
+	}
 	form = format;
 }
 
@@ -126,9 +177,9 @@ static bool within_rate(enum log_level level)
 	return true;
 }
 
-bool log_wants(enum log_level level)
+bool log_wants(enum log_module module, enum log_level level)
 {
-	return (int)level <= atomic_load(&threshold);
+	return (int)level <= atomic_load(&threshold[module]);
 }
 
 static void write_line(enum log_level level, const char *msg, va_list ap)
@@ -165,11 +216,11 @@ static void write_line(enum log_level level, const char *msg, va_list ap)
 	}
 }
 
-void log_event(enum log_level level, const char *msg, ...)
+void log_event(enum log_module module, enum log_level level, const char *msg, ...)
 {
 	va_list ap;
 
-	if ((int)level > threshold || !within_rate(level)) {
+	if (!log_wants(module, level) || !within_rate(level)) {
 		return;
 	}
 	va_start(ap, msg);

@@ -42,12 +42,12 @@ void api_log_request(
 	char trace[TRACE_ID_MAX + 1];
 	bool traced;
 
-	if (!log_wants(level)) {
+	if (!log_wants(LOG_REQUEST, level)) {
 		return;
 	}
 	traced = traceparent && api_trace_id(traceparent, trace);
-	log_event(level, "request", "method", rq->method, "route", *route ? route : "none",
-	    "status", log_int((unsigned long long)status), "seconds",
+	log_event(LOG_REQUEST, level, "request", "method", rq->method, "route",
+	    *route ? route : "none", "status", log_int((unsigned long long)status), "seconds",
 	    log_num((double)elapsed_us / 1e6), "request_id", rq->request_id,
 	    traced ? "trace_id" : NULL, trace, NULL);
 }

@@ -17,7 +17,6 @@
 #define INTERVAL_MAX_MS 60000
 #define TEXT_MAX ((size_t)1 << 20)
 
-static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"key-value", "json", NULL};
 
 /* clang-format off */
@@ -34,7 +33,7 @@ const struct param_desc config_table[] = {
 	TEXT(listen, PARAM_LISTEN, "127.0.0.1:8080", "address to listen on: HOST:PORT, [V6]:PORT or unix:PATH"),
 	TEXT(state, PARAM_PATH, "/var/lib/banditd", "directory of the state, made when absent"),
 	TEXT(durability, 0, "commit", "commit: an answer means on disk; interval:MS: at most MS later"),
-	CHOICE(log_level, LIVE, levels, 3, "the least urgent lines written"),
+	TEXT(log_level, LIVE, "info", "the least urgent lines written; LEVEL[,MODULE=LEVEL]..."),
 	CHOICE(log_format, LIVE, formats, 0, "form of the log lines"),
 	INT(decision_cache, BYTES, MIB, 64 * GIB, 128 * MIB, "memory for recent decisions"),
 	INT(queue, BYTES, 16 * MIB, GIB, 16 * MIB, "memory for events that wait for the disk"),
@@ -57,17 +56,13 @@ const struct param_desc config_table[] = {
 };
 /* clang-format on */
 
-enum log_level config_log_level(const struct config *c)
-{
-	return (enum log_level)(LOG_ERROR + c->log_level);
-}
-
 void config_init(struct config *c)
 {
 	_Static_assert(sizeof(config_table) / sizeof(*config_table) <= CONFIG_KEYS_MAX, "keys");
 	memset(c, 0, sizeof(*c));
 	arena_init(&c->mem, TEXT_MAX);
 	param_defaults(config_table, c);
+	(void)log_levels_read(c->log_level, &c->levels);
 	for (size_t i = 0; config_table[i].name; i++) {
 		c->from[i] = "default";
 	}
@@ -105,6 +100,12 @@ int config_set(
 	if (is_path_odd(d, value)) {
 		return err_set(
 		    err, RC_INVALID, "out_of_range", where, "%s must be an absolute path", key);
+	}
+	if (strcmp(d->name, "log_level") == 0 && !log_levels_read(value, &c->levels)) {
+		return err_set(err, RC_INVALID, "out_of_range", where,
+		    "%s must be one of error, warning, notice, info, debug, then ,MODULE=LEVEL "
+		    "for any of daemon, store, http, request, auth",
+		    key);
 	}
 	rc = param_set_text(d, c, copy, where, err);
 	if (rc == 0) {

@@ -14,7 +14,8 @@
 struct config {
 	const char *listen, *state, *durability, *token_file, *cors_origin;
 	const char *tls_cert, *tls_key;
-	int log_level, log_format;                 /* indexes into their choices */
+	const char *log_level;
+	int log_format;                            /* index into its choices */
 	int64_t decision_cache, queue, disk_floor; /* bytes */
 	int64_t experiments, snapshot_events;
 	int64_t connections, connections_per_address;
@@ -23,14 +24,14 @@ struct config {
 	bool insecure;
 	/* Derived. */
 	unsigned interval_ms; /* of durability; 0: commit */
-	struct arena mem;     /* owned texts */
+	struct log_levels levels;
+	struct arena mem; /* owned texts */
 	/* Where each value came from, by its place in the table: "default", "file:line", ... */
 	const char *from[CONFIG_KEYS_MAX];
 };
 
 extern const struct param_desc config_table[];
 
-enum log_level config_log_level(const struct config *c);
 void config_init(struct config *c); /* defaults */
 void config_release(struct config *c);
 /* One key from anywhere; `where` is for the error ("file:line", "--option", "BANDITD_KEY"). */

@@ -85,7 +85,7 @@ static int refuse_stranger(
 	http_response_header(rs, "WWW-Authenticate", "Bearer realm=\"banditd\"%s",
 	    given ? ", error=\"invalid_token\"" : "");
 	if (given) {
-		log_event(LOG_NOTICE, "wrong token", "request_id", rq->request_id, NULL);
+		log_event(LOG_AUTH, LOG_NOTICE, "wrong token", "request_id", rq->request_id, NULL);
 	}
 	return err_set(err, RC_INVALID, "unauthorised", "",
 	    given ? "the token is unknown or has expired" : "this route needs a token");

@@ -72,7 +72,7 @@ static void log_library(void *cls, const char *fmt, va_list ap)
 	if (n && text[n - 1] == '\n') {
 		text[n - 1] = '\0';
 	}
-	log_event(LOG_DEBUG, "http", "library", text, NULL);
+	log_event(LOG_HTTP, LOG_DEBUG, "http", "library", text, NULL);
 }
 
 /* How often to look for connections that overstayed: a tenth of the shortest deadline. */
@@ -199,7 +199,8 @@ static void sleep_until_due(struct http *h, unsigned seen)
 	atomic_store(&h->asleep, true);
 	if (atomic_load(&h->wakes) == seen && poll(fds, 2, ms) > 0 && fds[1].revents &&
 	    read(h->event_fd, &count, sizeof(count)) < 0) {
-		log_event(LOG_WARNING, "eventfd_read_failed", "error", strerror(errno), NULL);
+		log_event(
+		    LOG_HTTP, LOG_WARNING, "eventfd_read_failed", "error", strerror(errno), NULL);
 	}
 	atomic_store(&h->asleep, false);
 }

@@ -41,7 +41,7 @@ void live_apply(struct live *l, const struct config *c, struct api *a, struct ht
 	l->auth = NULL;
 	http_set_timeouts(
 	    h, (unsigned)c->request_timeout, (unsigned)c->reply_timeout, (unsigned)c->idle_timeout);
-	log_setup(config_log_level(c), (enum log_format)c->log_format);
+	log_setup(&c->levels, (enum log_format)c->log_format);
 }
 
 void live_reload(int argc, char **argv, const struct config *now, struct api *a, struct http *h)
@@ -54,8 +54,8 @@ void live_reload(int argc, char **argv, const struct config *now, struct api *a,
 
 	config_init(&next);
 	if (options_read(argc, argv, &next, &ask, &err) || live_load(&next, &l, &err)) {
-		log_event(
-		    LOG_ERROR, "reload refused", "where", err.pointer, "detail", err.text, NULL);
+		log_event(LOG_DAEMON, LOG_ERROR, "reload refused", "where", err.pointer, "detail",
+		    err.text, NULL);
 	} else {
 		config_needs_restart(now, &next, restart);
 		if (!*now->tls_cert != !*next.tls_cert) { /* a listener is plain, or it is not */

@@ -322,6 +322,7 @@ static void parse(int argc, char **argv, struct http_options *o, struct echo *e)
 
 int main(int argc, char **argv)
 {
+	struct log_levels levels;
 	struct http_options o = {.listen = "127.0.0.1:0",
 	    .listen_fd = -1,
 	    .connections = 4096,
@@ -341,7 +342,8 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	parse(argc, argv, &o, &e);
-	log_setup(getenv("ECHO_DEBUG") ? LOG_DEBUG : LOG_INFO, LOG_KEY_VALUE);
+	log_levels_read(getenv("ECHO_DEBUG") ? "debug" : "info", &levels);
+	log_setup(&levels, LOG_KEY_VALUE);
 	if (hash_init() || http_new(&o, &app, &e.http, &err)) {
 		fprintf(stderr, "echo: %s\n", err.text);
 		return 1;

@@ -278,6 +278,9 @@ START_TEST(a_bad_line_of_the_file_is_named)
 	    {"queue = 32MiB\nqueue = 32MiB\n", 2, "twice"}, {"\n\nnone = 1\n", 3, "none"},
 	    {"queue = 1\n", 1, "must lie in"}, {"[section]\nqueue = 32MiB\n", 2, "section"},
 	    {"queue\n", 1, "key = value"}, {"log_level = loud\n", 1, "one of"},
+	    {"\nlog_level = info,http\n", 2, "MODULE=LEVEL"},
+	    {"log_level = info,disk=debug\n", 1, "any of daemon"},
+	    {"log_level = http=debug\n", 1, "one of"}, {"log_level = info,\n", 1, "one of"},
 	    {"request_timeout = 90s\n", 0, ""}, {"request_timeout = 1h\n", 1, "must lie in"},
 	    {"request_timeout = 1MiB\n", 1, "min or h"}, {"queue = 32s\n", 1, "KiB"},
 	    {"state = relative\n", 1, "absolute"}, {"listen = unix:x\n", 1, "absolute"},
@@ -315,13 +318,17 @@ END_TEST
 static void captured(enum log_format format, const char *value, char *ret, size_t size)
 {
 	int ends[2], old = dup(STDERR_FILENO);
+	struct log_levels levels;
 	ssize_t n;
 
 	ck_assert_int_eq(pipe(ends), 0);
 	dup2(ends[1], STDERR_FILENO);
-	log_setup(LOG_INFO, format);
-	log_event(LOG_INFO, "told", "value", value, "last", "x", NULL);
-	log_event(LOG_DEBUG, "not told", NULL);
+	ck_assert(log_levels_read("info,http=debug,auth=error", &levels));
+	log_setup(&levels, format);
+	log_event(LOG_DAEMON, LOG_INFO, "told", "value", value, "last", "x", NULL);
+	log_event(LOG_DAEMON, LOG_DEBUG, "not told", NULL);
+	log_event(LOG_AUTH, LOG_WARNING, "not told", NULL);
+	ck_assert(log_wants(LOG_HTTP, LOG_DEBUG) && !log_wants(LOG_STORE, LOG_DEBUG));
 	dup2(old, STDERR_FILENO);
 	close(ends[1]);
 	close(old);
