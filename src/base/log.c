@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,6 +29,9 @@ static atomic_int form = LOG_KEY_VALUE;
 static atomic_ullong lines[LOG_DEBUG + 1];
 static atomic_ullong window[LOG_DEBUG + 1]; /* second << 20 | lines in it */
 static atomic_ullong dropped[LOG_DEBUG + 1];
+static atomic_ullong unwritten;
+
+_Static_assert(LOG_LINE_MAX <= PIPE_BUF, "a line is written whole");
 
 struct line {
 	char text[LOG_LINE_MAX];
@@ -182,6 +187,15 @@ bool log_wants(enum log_module module, enum log_level level)
 	return (int)level <= atomic_load(&threshold[module]);
 }
 
+/* Whoever reads the log may have stopped; decisions do not wait for that. A pipe that can be
+ * written has room for PIPE_BUF bytes, which is more than a line. */
+static bool can_write(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void write_line(enum log_level level, const char *msg, va_list ap)
 {
 	struct line l = {.len = 0};
@@ -210,6 +224,11 @@ static void write_line(enum log_level level, const char *msg, va_list ap)
 		l.text[l.len++] = '}';
 	}
 	l.text[l.len++] = '\n';
+	if (!can_write()) {
+		atomic_fetch_add(&dropped[level], lost + 1);
+		atomic_fetch_add(&unwritten, 1);
+		return;
+	}
 	atomic_fetch_add(&lines[level], 1);
 	if (write(STDERR_FILENO, l.text, l.len) < 0) {
 		return; /* nowhere left to complain */
@@ -264,4 +283,9 @@ const char *log_int(unsigned long long v)
 unsigned long long log_lines(enum log_level level)
 {
 	return atomic_load(&lines[level]);
+}
+
+unsigned long long log_lines_lost(void)
+{
+	return atomic_load(&unwritten);
 }

@@ -29,12 +29,14 @@ void log_setup(const struct log_levels *most, enum log_format format);
 void log_event(enum log_module module, enum log_level level, const char *msg, ...)
     __attribute__((sentinel));
 bool log_wants(enum log_module module, enum log_level level); /* would a line be written? */
-/* The same at LOG_NOTICE, whatever the level and the rate: what must not go missing. */
+/* The same at LOG_NOTICE, whatever the level and the rate. */
 void log_audit(const char *msg, ...) __attribute__((sentinel));
 /* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
 const char *log_num(double v);
 const char *log_int(unsigned long long v);
 /* Lines written so far at this level. */
 unsigned long long log_lines(enum log_level level);
+/* Lines that were not, because standard error took none just then; nobody waits for it. */
+unsigned long long log_lines_lost(void);
 
 #endif

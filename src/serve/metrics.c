@@ -302,6 +302,8 @@ static void render_process(struct buf *out)
 		buf_printf(out, "banditd_log_lines_total{level=\"%s\"} %llu\n", levels[i],
 		    log_lines((enum log_level)i));
 	}
+	counter(out, "banditd_log_lines_lost_total",
+	    "Log lines that standard error did not take at once.", (double)log_lines_lost());
 	getrusage(RUSAGE_SELF, &ru);
 	counter(out, "process_cpu_seconds_total", "User and system time.",
 	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +

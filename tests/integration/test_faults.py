@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong around the daemon: a full disk, damaged files, two daemons on one state, options
-that do not exist."""
+that do not exist, a log that nobody reads."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from client import BUILD, Daemon, NotStarted
+from client import BUILD, Client, Daemon, NotStarted
 
 EXIT_USAGE, EXIT_STATE = 2, 3
 UNIFORM = {"policy": "uniform", "arms": ["a", "b"]}
@@ -309,6 +310,36 @@ class Options(unittest.TestCase):
             self.assertEqual((r.returncode, r.stderr), (0, ""))
         self.assertIn("connections = 7", self.run_daemon("--print-config", "--connections", "7",
                                                          BANDITD_CONNECTIONS="6").stdout)
+
+
+class StuckLog(FaultTest):
+    def lost(self, c):
+        return int(re.search(r"(?m)^banditd_log_lines_lost_total (\d+)$",
+                             c.get("/metrics").body).group(1))
+
+    def test_nobody_waits_for_who_reads_the_log(self):
+        ours, theirs = os.pipe()
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 2 * os.sysconf("SC_PAGESIZE"))
+        with subprocess.Popen([os.path.join(BUILD, "banditd"), "--listen", "127.0.0.1:0", "--state",
+                               self.state, "--log-level", "debug"], stderr=theirs) as d:
+            os.close(theirs)
+            self.addCleanup(os.close, ours)
+            self.addCleanup(d.kill)
+            log = b""
+            while b"msg=listening" not in log or not log.endswith(b"\n"):
+                log += os.read(ours, 4096)
+            c = Client(re.search(rb"address=(\S+)", log).group(1).decode(), timeout=10)
+            until = time.monotonic() + 20
+            while self.lost(c) == 0:  # at most 50 lines a second are written
+                self.assertLess(time.monotonic(), until)
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            self.assertEqual(c.post(PATH + "/decisions", {}).status, 201)
+            while b"suppressed_lines=" not in log:
+                log = os.read(ours, 65536)
+                c.get("/healthz")
+            d.terminate()
+            self.assertEqual(d.wait(30), 0)
+            c.close()
 
 
 class FullDisk(FaultTest):
