@@ -12,6 +12,7 @@ import re
 import subprocess
 import tempfile
 import threading
+import time
 
 import http_load
 from bench import Row, case
@@ -166,3 +167,23 @@ def offered(bench):
         ours, theirs = bench.by_turns(lambda: p99(d, half), lambda: p99(e, half))
     return [Row(f"p99 at {half:,}/s", ours, "ms", theirs, 3, True,
                 f"{min(reached):.0%} of the rate reached")]
+
+
+@case("what a decision and its reward take on disk, and how long a start takes after kill -9")
+def size(bench):
+    rounds = 200_000
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.state) as state:
+        command = [bench.server, "--listen", "127.0.0.1:0", "--state", state]
+        with started(command, "stderr", r"msg=listening address=(\S+)", UCB1) as d:
+            prefix = d.decide(rounds)
+            for at in range(1, rounds, 1000):
+                d.send("POST", EXPERIMENT + "/rewards",
+                       [{"decision": f"{prefix}-{i:06d}", "reward": i % 2} for i in range(at, at + 1000)])
+            d.process.kill()
+            d.process.wait()
+        began = time.monotonic()
+        with started(command, "stderr", r"msg=listening address=(\S+)") as d:
+            start_s = time.monotonic() - began
+        taken = sum(os.path.getsize(os.path.join(state, f)) for f in os.listdir(state))
+    return [Row("disk of a decision with an id and its reward", taken / rounds, "B"),
+            Row(f"start after kill -9, {2 * rounds:,} events", start_s, "s")]
