@@ -70,8 +70,11 @@ class Manager(unittest.TestCase):
         self.log = open(os.path.join(self.place, "log"), "w+b")
         self.addCleanup(self.log.close)
 
-    def start(self, *options, sockets=(), watchdog=False, restore_signals=True):
+    def start(self, *options, sockets=(), watchdog=False, restore_signals=True,
+              credentials=None):
         env = dict(os.environ, NOTIFY_SOCKET=self.notify.getsockname())
+        if credentials:
+            env["CREDENTIALS_DIRECTORY"] = credentials
         if watchdog:
             env["WATCHDOG_USEC"] = str(WATCHDOG_US)
         command = [os.path.join(BUILD, "banditd"), "--state", self.state, *options]
@@ -364,6 +367,30 @@ class Activation(Manager):
         self.assertEqual(self.ready()[1], address)
         p.send_signal(signal.SIGTERM)
         self.assertEqual(p.wait(WAIT_S), 0)
+
+
+class Credentials(Manager):
+    def test_tokens_come_as_the_credential_of_the_unit(self):
+        with open(os.path.join(SOURCE, "deploy", "banditd.service"), encoding="utf-8") as f:
+            name = re.search(r"(?m)^LoadCredential=(\w+):", f.read()).group(1)
+        credentials = os.path.join(self.place, "credentials")
+        os.mkdir(credentials)
+        made = subprocess.run([os.path.join(BUILD, "bandit"), "token", "new", "ops", "--scope",
+                               "read"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=True)
+        token = {"Authorization": "Bearer " + re.search(r"bdt_[\w-]+", made.stderr).group(0)}
+        # systemd passes over a credential that is not there: then nobody is asked for a token.
+        for line, nobody in ((None, 200), (made.stdout, 401)):
+            if line:
+                with open(os.path.join(credentials, name), "w", encoding="utf-8") as f:
+                    f.write(line)
+            p = self.start(credentials=credentials)
+            c = Client(self.ready()[1], timeout=WAIT_S)
+            self.assertEqual(c.get("/v1/policies").status, nobody)
+            self.assertEqual(c.get("/v1/policies", headers=token).status, 200)
+            c.close()
+            p.send_signal(signal.SIGTERM)
+            self.assertEqual(p.wait(WAIT_S), 0)
 
 
 class Units(unittest.TestCase):
