@@ -144,14 +144,21 @@ void ucb_arm_set(void *state, uint32_t slot, enum arm_state to)
 	ucb_fast_settle(u);
 }
 
+/* One decision of this arm counts. Time is the number of those that do, but never falls: of one
+ * that was lost the next one takes the place, so that those who were never shown do not explore. */
+static void issue(struct ucb *u, struct ucb_arm *a)
+{
+	a->n++;
+	u->issued++;
+	u->t = u->t < u->issued ? u->issued : u->t;
+}
+
 void ucb_pulled(void *state, const struct pull *p)
 {
 	struct ucb *u = state;
 
 	ucb_fast_leave(u, p->picks[0].slot);
-	u->arm[p->picks[0].slot].n++;
-	u->issued++;
-	u->t++;
+	issue(u, &u->arm[p->picks[0].slot]);
 	ucb_fast_enter(u, p->picks[0].slot);
 	ucb_fast_settle(u);
 }
@@ -169,14 +176,6 @@ void ucb_lost(void *state, const struct pull *p)
 	u->issued--;
 	ucb_fast_enter(u, p->picks[0].slot);
 	ucb_fast_settle(u);
-}
-
-/* One decision of this arm counts again, or for the first time. */
-static void issue_again(struct ucb *u, struct ucb_arm *a)
-{
-	a->n++;
-	u->issued++;
-	u->t = u->t < u->issued ? u->issued : u->t;
 }
 
 static void move_mean(struct ucb *u, uint32_t slot, double reward)
@@ -237,7 +236,7 @@ void ucb_update(void *state, const struct outcome *o)
 
 	ucb_fast_leave(u, o->slot);
 	if (o->revived || a->n <= a->o + ucb_probes(u)) {
-		issue_again(u, a);
+		issue(u, a);
 	}
 	a->o++;
 	if (u->kind->ema) {

@@ -307,6 +307,27 @@ START_TEST(a_lost_decision_uncounts_the_play_and_time_goes_on)
 }
 END_TEST
 
+/* In a replay by rejection most decisions are lost: as if they had not been made. */
+START_TEST(decisions_that_are_lost_one_after_the_other_do_not_explore)
+{
+	static const double same[] = {0.5, 0.5};
+	struct rig g;
+	double index;
+
+	rig_start(&g, "ucb1", 2);
+	rig_round(&g, same);
+	rig_pull(&g, 0);
+	rig_lose(&g, 0);
+	index = rig_view(&g, 1, "index");
+	for (int i = 0; i < 1000; i++) {
+		rig_pull(&g, 0);
+		rig_lose(&g, 0);
+	}
+	ck_assert_double_eq(rig_view(&g, 1, "index"), index);
+	rig_close(&g);
+}
+END_TEST
+
 START_TEST(counting_pending_plays_is_what_shrinks_the_bonus)
 {
 	static const double same[] = {0.5, 0.5};
@@ -392,6 +413,7 @@ RUN("ucb", twenty_plays_go_as_in_the_reference, a_thousand_plays_are_shared_as_i
     arms_without_a_reward_wait_while_another_has_one,
     ties_go_to_the_larger_mean_and_then_to_the_smaller_slot,
     a_lost_decision_uncounts_the_play_and_time_goes_on,
+    decisions_that_are_lost_one_after_the_other_do_not_explore,
     counting_pending_plays_is_what_shrinks_the_bonus,
     rewards_are_mapped_from_the_experiments_range_or_the_policys,
     half_a_range_or_an_empty_one_is_refused, ten_arms_take_less_than_five_hundred_bytes)
