@@ -67,36 +67,30 @@ struct question {
 	struct plot_estimate *estimates;
 };
 
-int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
-    struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err)
+int replay_play(const struct rejection_log *l, uint64_t rows, struct learning *g,
+    replay_seen_fn *seen, void *arg, struct errinfo *err)
 {
-	struct log_options o = replay_log_options(a);
-	struct log *in = NULL;
 	struct progress bar;
 	struct round round;
 	uint64_t row = 0, taken = 0;
-	int rc, more;
-
-	o.refused = NULL; /* told when the log was scanned */
-	rc = log_open(a->path, &o, l->arms, &in, err);
+	int rc = round_file_rewind(l->kept, err);
 
 	progress_start(&bar, "rounds", rows);
 	while (rc == 0 && row < rows) {
-		more = log_next(in, &round, err);
+		int more = round_file_next(l->kept, &round, err);
+
 		if (more != 1) {
-			rc = err_set(err, more ? more : RC_IO, "changed", a->path,
-			    "the file changed while it was read");
-		} else if (round.has_reward) {
-			rc = learning_play(g, ++row, &round, err);
-			progress_add(&bar, 1);
-			if (rc == 0 && seen) {
-				seen(arg, &round, learning_taken(g) > taken);
-				taken = learning_taken(g);
-			}
+			rc = more ? more : RC_IO;
+			break;
+		}
+		rc = learning_play(g, ++row, &round, err);
+		progress_add(&bar, 1);
+		if (rc == 0 && seen) {
+			seen(arg, &round, learning_taken(g) > taken);
+			taken = learning_taken(g);
 		}
 	}
 	progress_clear(&bar);
-	log_close(in);
 	return rc;
 }
 
@@ -181,7 +175,7 @@ static int replay_one(const struct question *q, size_t i, json_t *results, struc
 	int rc = begin(q, i, a->runs, &g, err);
 
 	rc = rc ? rc
-		: replay_play(q->given, &q->l, q->rows, g, q->data ? plot_data_learnt : NULL,
+		: replay_play(&q->l, q->rows, g, q->data ? plot_data_learnt : NULL,
 		      q->data ? &q->data[i] : NULL, err);
 	if (rc == 0) {
 		learning_result(g, a->o.alpha, &r);
@@ -228,7 +222,7 @@ static void print_head(const struct question *q)
 	    "s.e.", "seed s.d.", "lo", "hi");
 }
 
-/* Reads the log once, and twice more for the reward model where one is needed. */
+/* Reads the log once; what it keeps is read twice for the reward model where one is needed. */
 static int prepare(struct question *q, struct errinfo *err)
 {
 	struct replay_args *a = q->given;
@@ -256,9 +250,7 @@ static int prepare(struct question *q, struct errinfo *err)
 			 ? 0
 			 : err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
-	return rc || !needed
-		   ? rc
-		   : nonstationary_open(a->path, &o, &q->l, q->rows, &a->o.model, &q->ns, err);
+	return rc || !needed ? rc : nonstationary_open(&q->l, q->rows, &a->o.model, &q->ns, err);
 }
 
 static int replay(struct question *q)

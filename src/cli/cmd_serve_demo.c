@@ -174,26 +174,22 @@ static int play_made_up(struct demo *d, struct errinfo *err)
 static int play_log(struct demo *d, struct errinfo *err)
 {
 	uint64_t last = d->rounds && d->rounds < d->log.rows ? d->rounds : d->log.rows, row = 0;
-	const struct log_options o = {.format = "obd"};
 	struct progress bar;
 	struct round round;
-	struct log *in = NULL;
-	int rc = log_open(d->log_path, &o, d->log.arms, &in, err);
+	int rc = round_file_rewind(d->log.kept, err);
 
 	progress_start(&bar, "rounds", last);
 	while (rc == 0 && row < last) {
-		int more = log_next(in, &round, err);
+		int more = round_file_next(d->log.kept, &round, err);
 
 		if (more == 1) {
 			rc = play_round(d, ++row, &round, err);
 			progress_add(&bar, 1);
 		} else {
-			rc = err_set(err, more ? more : RC_IO, "changed", d->log_path,
-			    "the file changed while it was read");
+			rc = more ? more : RC_IO;
 		}
 	}
 	progress_clear(&bar);
-	log_close(in);
 	return rc;
 }
 

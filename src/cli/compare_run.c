@@ -39,18 +39,15 @@ static int learn(struct comparison *c, size_t i, const struct rejection_log *l,
 {
 	const struct given_policy *p = c->candidate[i].policy;
 	const struct learning_policy policy = {p->ops, p->params, p->nparams};
-	const struct log_options o = replay_log_options(c->given);
 	struct replay_args *a = c->given;
 	uint64_t rows = a->rounds && a->rounds < l->rows ? a->rounds : l->rows;
 	struct nonstationary_log ns = {.model = NULL};
 	struct learning_result r;
 	struct learning *g = NULL;
-	int rc = c->learning.rejection
-		     ? 0
-		     : nonstationary_open(a->path, &o, l, rows, &a->o.model, &ns, err);
+	int rc = c->learning.rejection ? 0 : nonstationary_open(l, rows, &a->o.model, &ns, err);
 
 	rc = rc ? rc : learning_new(l, &ns, &c->learning, &policy, a->o.seed, a->runs, &g, err);
-	rc = rc ? rc : replay_play(a, l, rows, g, data ? plot_data_learnt : NULL, data, err);
+	rc = rc ? rc : replay_play(l, rows, g, data ? plot_data_learnt : NULL, data, err);
 	if (rc == 0) {
 		learning_result(g, a->o.alpha, &r);
 		*ret = (struct compare_cell){.s = r.summary, .r = r.judged};

@@ -60,11 +60,11 @@ struct log_options replay_log_options(struct replay_args *a);
 int replay_estimators(
     const struct replay_args *a, int (*add)(void *arg, const char *name), void *arg);
 
-/* Plays the first rows of that part of a->path, which was scanned. Shows progress. seen() hears of
+/* Plays the first rows of a log that was scanned. Shows progress. seen() hears of
  * each row, and whether the first run has taken it; NULL is fine. Errors of learning_play(). */
 typedef void replay_seen_fn(void *arg, const struct round *r, bool taken);
-int replay_play(struct replay_args *a, const struct rejection_log *l, uint64_t rows,
-    struct learning *g, replay_seen_fn *seen, void *arg, struct errinfo *err);
+int replay_play(const struct rejection_log *l, uint64_t rows, struct learning *g,
+    replay_seen_fn *seen, void *arg, struct errinfo *err);
 
 /* replay --target, which cmd_replay gives on. */
 int replay_target(struct replay_args *a);

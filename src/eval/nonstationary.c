@@ -15,9 +15,9 @@ static int no_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-static int changed(struct errinfo *err)
+static int too_few(struct errinfo *err)
 {
-	return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
+	return err_set(err, RC_INVALID, "too_few", "", "the log has fewer rounds than that");
 }
 
 /* The round with its position numbered. */
@@ -25,23 +25,17 @@ static int placed(
     struct nonstationary_log *n, const struct round *r, struct round *ret, struct errinfo *err)
 {
 	*ret = *r;
-	return r->arm >= n->narms ? changed(err)
-				  : positions_put(&n->positions, r->position, &ret->position, err);
+	return positions_put(&n->positions, r->position, &ret->position, err);
 }
 
 /* Positions are numbered in a pass of their own: the model is as large as there are. */
-static int walk(const char *path, const struct log_options *o, uint64_t rows, bool learn,
-    struct nonstationary_log *n, struct errinfo *err)
+static int walk(uint64_t rows, bool learn, struct nonstationary_log *n, struct errinfo *err)
 {
 	struct round r, known;
-	struct log *in = NULL;
 	uint64_t row = 0;
-	int rc = log_open(path, o, n->l->arms, &in, err), more = 1;
+	int rc = round_file_rewind(n->l->kept, err), more = 1;
 
-	while (rc == 0 && row < rows && (more = log_next(in, &r, err)) == 1) {
-		if (!r.has_reward) {
-			continue;
-		}
+	while (rc == 0 && row < rows && (more = round_file_next(n->l->kept, &r, err)) == 1) {
 		row++;
 		rc = placed(n, &r, &known, err);
 		if (rc == 0 && learn) {
@@ -49,9 +43,7 @@ static int walk(const char *path, const struct log_options *o, uint64_t rows, bo
 			model_add(n->model, &known, known.weight);
 		}
 	}
-	log_close(in);
-	rc = rc ? rc : more < 0 ? more : 0;
-	return rc == 0 && row < rows ? changed(err) : rc;
+	return rc ? rc : more < 0 ? more : row < rows ? too_few(err) : 0;
 }
 
 static int map_slots(struct nonstationary_log *n, struct errinfo *err)
@@ -66,25 +58,22 @@ static int map_slots(struct nonstationary_log *n, struct errinfo *err)
 	return 0;
 }
 
-int nonstationary_open(const char *path, const struct log_options *o, const struct rejection_log *l,
-    uint64_t rows, const struct model_spec *model, struct nonstationary_log *ret,
-    struct errinfo *err)
+int nonstationary_open(const struct rejection_log *l, uint64_t rows, const struct model_spec *model,
+    struct nonstationary_log *ret, struct errinfo *err)
 {
 	struct nonstationary_log n = {.l = l, .narms = log_arms_count(l->arms)};
-	struct log_options quiet = *o;
 	int rc = 0;
 
-	quiet.refused = NULL; /* told when the log was scanned */
 	if (l->nitems > PMF_MAX) {
 		rc = err_set(err, RC_LIMIT, "too_many", "",
 		    "dr-ns takes logs of up to %d arms, and this one has %zu", PMF_MAX, l->nitems);
 	}
 	rc = rc ? rc : map_slots(&n, err);
-	rc = rc ? rc : walk(path, &quiet, rows, false, &n, err);
+	rc = rc ? rc : walk(rows, false, &n, err);
 	rc = rc ? rc : model_new(model, n.narms, n.positions.n, l->dim, &n.model, err);
 	if (rc == 0) {
 		n.tried = calloc(n.positions.n * n.narms, sizeof(*n.tried));
-		rc = n.tried ? walk(path, &quiet, rows, true, &n, err) : no_memory(err);
+		rc = n.tried ? walk(rows, true, &n, err) : no_memory(err);
 	}
 	rc = rc ? rc : model_fit(n.model, err);
 	if (rc) {
@@ -226,7 +215,8 @@ int nonstationary_play(const struct nonstationary_log *n, struct experiment *e, 
 	arena_reset(mem);
 	run->c = run->rounds == 0 ? (run->quantile < 0 ? n->l->p_min : 1) : run->c;
 	if (r.arm >= n->narms || !positions_find(&n->positions, r.position, &r.position)) {
-		return changed(err);
+		return err_set(err, RC_INVALID, "unknown_round", "",
+		    "an arm or a position that the log does not have");
 	}
 	rc = rejection_ask(n->l, e, &r, mem, &in);
 	rc = rc ? rc : ask(n, e, &in, &r, mem, run, err);

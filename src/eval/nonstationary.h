@@ -30,11 +30,10 @@ struct nonstationary_log {
 	uint64_t *tried;  /* position * arms + arm: rounds */
 	uint32_t narms;
 };
-/* Reads the first `rows` rows and learns the reward model. Errors of log_open() and log_next();
- * RC_LIMIT: more arms than distributions are asked for; RC_MEMORY. */
-int nonstationary_open(const char *path, const struct log_options *o, const struct rejection_log *l,
-    uint64_t rows, const struct model_spec *model, struct nonstationary_log *ret,
-    struct errinfo *err);
+/* Reads the first `rows` rows and learns the reward model. Errors of round_file_next(); RC_INVALID:
+ * there are not so many; RC_LIMIT: more arms than distributions are asked for; RC_MEMORY. */
+int nonstationary_open(const struct rejection_log *l, uint64_t rows, const struct model_spec *model,
+    struct nonstationary_log *ret, struct errinfo *err);
 void nonstationary_release(struct nonstationary_log *n);
 
 #define RATIO_CELLS 4096

@@ -99,6 +99,7 @@ static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
 		more = log_next(in, &round, err);
 		if (more == 1 && round.has_reward) {
 			rc = add_row(l, &cap, &round, err);
+			rc = rc ? rc : round_file_add(l->kept, &round, err);
 			known += rc == 0 && round.arm == known;
 			least = round.neligible && (!least || round.neligible < least)
 				    ? round.neligible
@@ -124,7 +125,8 @@ int rejection_scan(
 	if (rc) {
 		return err_set(err, rc, "out_of_memory", "", "out of memory");
 	}
-	rc = log_open(path, o, l.arms, &in, err);
+	rc = round_file_new(&l.kept, err);
+	rc = rc ? rc : log_open(path, o, l.arms, &in, err);
 	rc = rc ? rc : scan(in, &l, err);
 	log_close(in);
 	if (rc == 0 && l.rows == 0) {
@@ -140,6 +142,7 @@ int rejection_scan(
 
 void rejection_log_release(struct rejection_log *l)
 {
+	round_file_free(l->kept);
 	free(l->items);
 	log_arms_free(l->arms);
 }

@@ -14,6 +14,7 @@
 
 #include "core/experiment.h"
 #include "eval/log_read.h"
+#include "eval/round_file.h"
 
 /* What is known of a log before it is played. */
 struct rejection_log {
@@ -26,11 +27,12 @@ struct rejection_log {
 	bool restricted;                         /* some rounds list fewer arms than there are */
 	size_t dim;                              /* the most features of a round */
 	struct log_counts counts;
-	struct log_arms *arms; /* for the second reading */
+	struct log_arms *arms;
+	struct round_file *kept; /* the rows, to be played; not yet rewound */
 };
 
-/* Reads all of it. Errors of log_open() and log_next(); RC_LIMIT: more items than a policy takes;
- * RC_INVALID: not a row in it. Rounds without a reward are no rows. */
+/* Reads all of it, once. Errors of log_open(), log_next() and round_file_add(); RC_LIMIT: more
+ * items than a policy takes; RC_INVALID: not a row in it. Rounds without a reward are no rows. */
 int rejection_scan(
     const char *path, const struct log_options *o, struct rejection_log *ret, struct errinfo *err);
 void rejection_log_release(struct rejection_log *l);

@@ -72,21 +72,19 @@ static int play_log(const struct learning_kind *kind, const char *policy, uint64
 	struct nonstationary_log ns = {.l = NULL};
 	struct rejection_log l = {.rows = 0};
 	struct learning *g = NULL;
-	struct log *in = NULL;
 	struct round round;
 	uint64_t row = 0;
 	int rc = rejection_scan("made", &from_text, &l, NULL);
 
-	rc = rc ? rc : nonstationary_open("made", &from_text, &l, l.rows, &model, &ns, NULL);
+	rc = rc ? rc : nonstationary_open(&l, l.rows, &model, &ns, NULL);
 	rc = rc ? rc : learning_new(&l, &ns, kind, &p, seed, RUNS, &g, NULL);
-	rc = rc ? rc : log_open("made", &from_text, l.arms, &in, NULL);
-	while (rc == 0 && log_next(in, &round, NULL) == 1) {
+	rc = rc ? rc : round_file_rewind(l.kept, NULL);
+	while (rc == 0 && round_file_next(l.kept, &round, NULL) == 1) {
 		rc = learning_play(g, ++row, &round, NULL);
 	}
 	if (rc == 0) {
 		learning_result(g, 0.05, ret);
 	}
-	log_close(in);
 	learning_free(g);
 	nonstationary_release(&ns);
 	rejection_log_release(&l);

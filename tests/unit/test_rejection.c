@@ -89,6 +89,64 @@ START_TEST(what_is_kept_is_learnt_and_nothing_else)
 }
 END_TEST
 
+static void same_round(const struct round *a, const struct round *b)
+{
+	ck_assert_uint_eq(a->index, b->index);
+	ck_assert_uint_eq(a->at_us, b->at_us);
+	ck_assert_uint_eq(a->position, b->position);
+	ck_assert_uint_eq(a->arm, b->arm);
+	ck_assert(a->propensity == b->propensity && a->reward == b->reward);
+	ck_assert(a->weight == b->weight && a->has_reward == b->has_reward);
+	ck_assert_uint_eq(a->dim, b->dim);
+	ck_assert_uint_eq(a->neligible, b->neligible);
+	for (size_t i = 0; i < a->dim; i++) {
+		ck_assert(a->x[i] == b->x[i]);
+	}
+	for (size_t i = 0; i < a->neligible; i++) {
+		ck_assert_uint_eq(a->eligible[i], b->eligible[i]);
+	}
+}
+
+START_TEST(what_the_scan_keeps_is_the_log_each_time)
+{
+	static const uint32_t eligible[] = {0, 2};
+	static const double x[] = {0.5, -1, 1e300};
+	const struct round rich = {.index = 7,
+	    .at_us = 1577836800000000,
+	    .position = 3,
+	    .arm = 2,
+	    .propensity = 0.1,
+	    .reward = -2.5,
+	    .eligible = eligible,
+	    .neligible = 2,
+	    .x = x,
+	    .dim = 3,
+	    .weight = 1.25,
+	    .has_reward = true};
+	struct rejection_log l;
+	struct log *in = NULL;
+	struct round a, b;
+
+	write_rows(true);
+	ck_assert_int_eq(rejection_scan(path, NULL, &l, NULL), 0);
+	ck_assert_int_eq(round_file_add(l.kept, &rich, NULL), 0);
+	for (int pass = 0; pass < 2; pass++) {
+		ck_assert_int_eq(round_file_rewind(l.kept, NULL), 0);
+		ck_assert_int_eq(log_open(path, NULL, l.arms, &in, NULL), 0);
+		while (log_next(in, &a, NULL) == 1) {
+			ck_assert_int_eq(round_file_next(l.kept, &b, NULL), 1);
+			same_round(&a, &b);
+		}
+		log_close(in);
+		ck_assert_int_eq(round_file_next(l.kept, &b, NULL), 1);
+		same_round(&rich, &b);
+		ck_assert_int_eq(round_file_next(l.kept, &b, NULL), 0);
+	}
+	unlink(path);
+	rejection_log_release(&l);
+}
+END_TEST
+
 /* Of a's rows, logged thrice as often as they should be, a third is kept. */
 START_TEST(a_biased_log_is_thinned)
 {
@@ -108,4 +166,4 @@ START_TEST(a_biased_log_is_thinned)
 END_TEST
 
 RUN("rejection", items_are_arms_in_order, what_is_kept_is_learnt_and_nothing_else,
-    a_biased_log_is_thinned)
+    what_the_scan_keeps_is_the_log_each_time, a_biased_log_is_thinned)
