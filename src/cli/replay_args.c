@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scratch.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/state_log.h"
@@ -250,7 +251,7 @@ static int keep_input(struct replay_args *a)
 	char block[1 << 16];
 	size_t n;
 
-	a->input = tmpfile();
+	a->input = scratch_file();
 	while (a->input && (n = fread(block, 1, sizeof(block), stdin)) > 0) {
 		if (fwrite(block, 1, n, a->input) != n) {
 			break;

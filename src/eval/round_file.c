@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scratch.h"
+
 #define BUFFER_BYTES ((size_t)256 << 10)
 
 /* Then follow the features and the eligible arms. */
@@ -26,7 +28,7 @@ struct round_file {
 static int failed(struct errinfo *err)
 {
 	return err_set(err, RC_IO, "temporary_file", "",
-	    "the rounds cannot be kept in a temporary file: %s", strerror(errno));
+	    "the rounds cannot be kept in an unnamed file of TMPDIR or /var/tmp: %s", strerror(errno));
 }
 
 int round_file_new(struct round_file **ret, struct errinfo *err)
@@ -36,7 +38,7 @@ int round_file_new(struct round_file **ret, struct errinfo *err)
 	if (!r) {
 		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
-	r->f = tmpfile();
+	r->f = scratch_file();
 	if (!r->f) {
 		free(r);
 		return failed(err);
