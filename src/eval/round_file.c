@@ -28,7 +28,8 @@ struct round_file {
 static int failed(struct errinfo *err)
 {
 	return err_set(err, RC_IO, "temporary_file", "",
-	    "the rounds cannot be kept in an unnamed file of TMPDIR or /var/tmp: %s", strerror(errno));
+	    "the rounds cannot be kept in an unnamed file of TMPDIR or /var/tmp: %s",
+	    strerror(errno));
 }
 
 int round_file_new(struct round_file **ret, struct errinfo *err)
