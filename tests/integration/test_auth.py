@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens: who may do what, how often, and what the log tells of it; and what SIGHUP changes."""
+"""Tokens: who may do what, how often, and what the log tells of it; and what SIGHUP changes. What was
+refused is recorded for test_replies.py."""
 
 import http.client
 import json
@@ -14,7 +15,10 @@ import tempfile
 import time
 import unittest
 
-from client import BUILD, SOURCE, Daemon, NotStarted
+from client import BUILD, SOURCE, Daemon, NotStarted, Recorder
+
+PLACE = os.path.join(BUILD, "tests", "integration")
+record = None
 
 SCOPES = ("decide", "reward", "read", "admin")
 OPEN = None
@@ -51,6 +55,16 @@ UNIFORM = {"policy": "uniform", "arms": ["a", "b"]}
 
 def bearer(token):
     return {"Authorization": "Bearer " + token} if token else {}
+
+
+def setUpModule():
+    global record
+    os.makedirs(PLACE, exist_ok=True)
+    record = Recorder(os.path.join(PLACE, "replies_auth.jsonl"))
+
+
+def tearDownModule():
+    record.close()
 
 
 class Rig(unittest.TestCase):
@@ -114,7 +128,7 @@ class Matrix(Rig):
             for scope in SCOPES for n, sight in enumerate(("every", "own", "own*,x", "other"))}
         cells = 0
         with self.daemon() as d:
-            c = d.client()
+            c = d.client(record=record)
             admin = bearer(tokens["admin", "every"])
             for name in ("own", "foreign"):
                 self.assertEqual(c.put(f"/v1/experiments/{name}", UNIFORM, headers=admin).status,
@@ -278,7 +292,7 @@ class Reload(Rig):
     def test_beyond_the_rate(self):
         t = self.token("r", "read")
         with self.daemon("--rate-limit", "5") as d:
-            c = d.client()
+            c = d.client(record=record)
             r = [c.get("/v1/policies", headers=bearer(t)) for _ in range(200)]
             refused = [x for x in r if x.status == 429]
             self.assertEqual([x.status for x in r[:5]], [200] * 5)

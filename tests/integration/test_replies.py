@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Validates what test_api.py recorded against schema/openapi.json, by node and ajv. Skipped where
+"""Validates what test_api.py and test_auth.py recorded against schema/openapi.json, by node and ajv. Skipped where
 there is no node, no npm, or nothing to install from."""
 
 import os
@@ -13,7 +13,8 @@ from client import BUILD, SOURCE
 SKIPPED = 77
 HERE = os.path.join(SOURCE, "tests", "integration")
 PLACE = os.path.join(BUILD, "tests", "integration", "npm")
-RECORDING = os.path.join(BUILD, "tests", "integration", "replies.jsonl")
+RECORDINGS = [os.path.join(BUILD, "tests", "integration", f)
+              for f in ("replies.jsonl", "replies_auth.jsonl")]
 LOCK = "package-lock.json"
 
 
@@ -46,13 +47,14 @@ def main():
     for tool in ("node", "npm"):
         if not shutil.which(tool):
             skip(f"{tool} is not installed")
-    if not os.path.exists(RECORDING):
-        skip("test_api.py has recorded nothing")
+    for file in RECORDINGS:
+        if not os.path.exists(file):
+            skip(f"{file}: nothing was recorded")
     install()
     # Packages are looked for beside the script.
     script = shutil.copy(os.path.join(HERE, "validate_replies.mjs"), PLACE)
     return subprocess.run(["node", script, os.path.join(SOURCE, "schema", "openapi.json"),
-                           RECORDING]).returncode
+                           *RECORDINGS]).returncode
 
 
 if __name__ == "__main__":

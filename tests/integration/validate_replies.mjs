@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds document, routes and replies to each other: the document is sound OpenAPI 3.1, every recorded
 // reply is one that it describes, and every operation of it was answered at least once.
-// Usage: node validate_replies.mjs OPENAPI.json RECORDING.jsonl
+// Usage: node validate_replies.mjs OPENAPI.json RECORDING.jsonl...
 import fs from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import Ajv2020 from "ajv/dist/2020.js";
@@ -12,7 +12,7 @@ const METHODS = ["get", "put", "post", "patch", "delete"];
 const STANDARD = ["date", "content-type", "content-length", "connection", "transfer-encoding"];
 const REPORTED_MAX = 10;
 
-const [documentPath, recordingPath] = process.argv.slice(2);
+const [documentPath, ...recordingPaths] = process.argv.slice(2);
 const doc = JSON.parse(fs.readFileSync(documentPath, "utf8"));
 const faults = [];
 
@@ -167,7 +167,8 @@ function checkReply(reply) {
 }
 
 await checkDocument();
-const recorded = fs.readFileSync(recordingPath, "utf8").split("\n").filter(Boolean);
+const recorded = recordingPaths.flatMap((path) =>
+  fs.readFileSync(path, "utf8").split("\n").filter(Boolean));
 recorded.forEach((line) => checkReply(JSON.parse(line)));
 const operations = routes.flatMap(({ path }) =>
   METHODS.filter((m) => doc.paths[path][m]).map((m) => `${m} ${path}`));
