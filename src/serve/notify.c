@@ -101,16 +101,16 @@ static void *watch(void *arg)
 {
 	struct notify_watch *w = arg;
 	unsigned turns = http_turns(w->http);
-	uint64_t beats = store_heartbeat(w->store);
+	uint64_t probes = store_probe(w->store);
 
 	do {
 		unsigned now_turns = http_turns(w->http);
-		uint64_t now_beats = store_heartbeat(w->store);
+		uint64_t now_probes = store_probe(w->store);
 
-		if (now_turns != turns && now_beats != beats && !store_failed(w->store)) {
+		if (now_turns != turns && now_probes != probes && !store_failed(w->store)) {
 			sd_notify(0, "WATCHDOG=1");
 			turns = now_turns;
-			beats = now_beats;
+			probes = now_probes;
 		}
 		http_wake(w->http); /* an idle loop sleeps: it has to come round for the next */
 	} while (wait_for_check(w));

@@ -21,7 +21,7 @@ void notify_reloading(void);
 void notify_stopping(void);
 
 /* Feeds the watchdog from a thread of its own: a keep-alive goes out only when the loop's thread
- * and the commit thread have both moved since the last one and the store has not failed. */
+ * has moved and the store has synced a commit since the last one. */
 struct notify_watch;
 /* *ret is NULL when nobody asks for keep-alives. RC_MEMORY, RC_FAILED (no thread). Both outlive the
  * watch. */

@@ -325,9 +325,13 @@ void store_info(const struct store *s, struct store_info *ret)
 	ret->free_bytes = atomic_load(&s->free_bytes);
 }
 
-uint64_t store_heartbeat(const struct store *s)
+uint64_t store_probe(struct store *s)
 {
-	return atomic_load(&s->heartbeat);
+	pthread_mutex_lock(&s->lock);
+	s->probe = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	return atomic_load(&s->probes);
 }
 
 int store_failure(struct store *s, struct errinfo *ret)

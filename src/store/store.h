@@ -87,9 +87,9 @@ bool store_failed(const struct store *s);
 bool store_full(const struct store *s);
 uint64_t store_queued_events(const struct store *s);
 void store_info(const struct store *s, struct store_info *ret); /* as of the last commit */
-/* How often the commit thread has come round, once a second at least; the watchdog looks whether
- * it moves. */
-uint64_t store_heartbeat(const struct store *s);
+/* Asks for a commit, with events or without, and tells how many that were asked for are on disk. On
+ * a full one nothing is written. The watchdog looks whether they go on. */
+uint64_t store_probe(struct store *s);
 /* Why the store failed; 0 when it has not. */
 int store_failure(struct store *s, struct errinfo *ret);
 /* Wait until the ticket is durable, or everything queued is written (snapshots and erasures as

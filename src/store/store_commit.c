@@ -119,13 +119,16 @@ static void begin_erasures(struct store *s)
 	}
 }
 
-static int write_batch(struct store *s, struct errinfo *why)
+static int write_batch(struct store *s, bool probe, struct errinfo *why)
 {
 	struct queue *q = s->busy;
 	uint64_t start_us = clock_mono_us(), since_us = q->since_us;
 	size_t n = q->events;
-	int rc = n ? put_batch(s, why) : 0;
+	int rc = n || (probe && !store_full(s)) ? put_batch(s, why) : 0;
 
+	if (rc == 0 && probe) {
+		atomic_fetch_add(&s->probes, 1);
+	}
 	if (rc || !q->used) {
 		return rc;
 	}
@@ -215,11 +218,11 @@ static int erase_slice(struct store *s, struct errinfo *why)
 	return 0;
 }
 
-static void turn(struct store *s, size_t ready)
+static void turn(struct store *s, bool probe, size_t ready)
 {
 	struct errinfo why = {.rc = 0};
 	bool was_full = store_full(s);
-	int rc = write_batch(s, &why);
+	int rc = write_batch(s, probe, &why);
 
 	if (!rc) {
 		rc = write_snapshots(s, ready, &why);
@@ -250,15 +253,16 @@ static void turn(struct store *s, size_t ready)
 
 static bool has_work(const struct store *s)
 {
-	return !store_failed(s) && (s->fill->used || s->njobs || (s->nerasures && !s->stop));
+	return !store_failed(s) &&
+	       (s->fill->used || s->njobs || s->probe || (s->nerasures && !s->stop));
 }
 
-/* When the next turn begins; called with the lock. Someone who waits or an erasure does not wait
- * for an interval. */
+/* When the next turn begins; called with the lock. Someone who waits, a probe or an erasure does
+ * not wait for an interval. */
 static uint64_t next_turn_us(const struct store *s, uint64_t last_us)
 {
-	if (s->stop ||
-	    (has_work(s) && (s->waiters || s->nerasures || s->fill->used > s->o.queue_bytes / 4))) {
+	if (s->stop || (has_work(s) && (s->waiters || s->nerasures || s->probe ||
+					   s->fill->used > s->o.queue_bytes / 4))) {
 		return 0;
 	}
 	if (store_is_corked(s) && !s->waiters) {
@@ -278,7 +282,7 @@ static void sleep_until(struct store *s, uint64_t mono_us)
 }
 
 /* Waits until there is something to do, or a second is over, and swaps the buffers. False: stop. */
-static bool wait_for_turn(struct store *s, uint64_t *last_us, size_t *ret_ready)
+static bool wait_for_turn(struct store *s, uint64_t *last_us, bool *ret_probe, size_t *ret_ready)
 {
 	uint64_t due_us, now_us;
 	struct queue *q;
@@ -287,10 +291,11 @@ static bool wait_for_turn(struct store *s, uint64_t *last_us, size_t *ret_ready)
 	pthread_mutex_lock(&s->lock);
 	while ((due_us = next_turn_us(s, *last_us)) > (now_us = clock_mono_us())) {
 		sleep_until(s, due_us < now_us + TICK_US ? due_us : now_us + TICK_US);
-		atomic_fetch_add(&s->heartbeat, 1); /* an interval may be a minute */
 	}
 	go_on = !s->stop || has_work(s);
 	*ret_ready = s->njobs;
+	*ret_probe = s->probe;
+	s->probe = false;
 	if (!store_failed(s)) {
 		q = s->fill;
 		s->fill = s->busy;
@@ -306,11 +311,11 @@ void *store_run(void *store)
 	struct store *s = store;
 	uint64_t last_us = clock_mono_us();
 	size_t ready;
+	bool probe;
 
-	while (wait_for_turn(s, &last_us, &ready)) {
-		atomic_fetch_add(&s->heartbeat, 1);
+	while (wait_for_turn(s, &last_us, &probe, &ready)) {
 		if (!store_failed(s)) {
-			turn(s, ready);
+			turn(s, probe, ready);
 		}
 	}
 	return NULL;

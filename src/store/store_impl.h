@@ -34,7 +34,7 @@ struct store {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows, up to the atomics */
 	pthread_cond_t wake, done;
-	bool sleeping, stop, corked;
+	bool sleeping, stop, corked, probe;
 	unsigned waiters;
 	struct queue queues[2], *fill, *busy; /* busy->data is the commit thread's */
 	size_t reserved;
@@ -44,7 +44,7 @@ struct store {
 	uint32_t erasures[ERASURES_MAX]; /* begun, the first is being worked on */
 	size_t nerasures, nqueued_erasures;
 	struct errinfo failure;
-	_Atomic uint64_t durable, queued, heartbeat, db_bytes, wal_bytes, free_bytes;
+	_Atomic uint64_t durable, queued, probes, db_bytes, wal_bytes, free_bytes;
 	_Atomic bool failed, full;
 };
 

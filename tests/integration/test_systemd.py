@@ -221,6 +221,13 @@ class Watchdog(Manager):
         self.assertEqual(c.get("/healthz").status, 200)
         c.close()
 
+    def test_they_stop_when_an_idle_disk_takes_no_writes(self):
+        p = self.start(watchdog=True, restore_signals=False)
+        self.ready()
+        self.assertIsNotNone(self.told("WATCHDOG=1"))
+        resource.prlimit(p.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        self.keep_alives_stop()
+
     def stop_thread(self, p, tid):
         libc = ctypes.CDLL(None, use_errno=True)
         libc.ptrace.argtypes = [ctypes.c_long] * 4
