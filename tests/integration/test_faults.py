@@ -6,10 +6,14 @@ that do not exist, a log that nobody reads."""
 import fcntl
 import os
 import re
+import resource
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -340,6 +344,59 @@ class StuckLog(FaultTest):
             d.terminate()
             self.assertEqual(d.wait(30), 0)
             c.close()
+
+
+class Pauses(FaultTest):
+    def test_a_stopped_process_goes_on_where_it_was(self):
+        with Daemon(self.state) as d:
+            c = d.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            d.process.send_signal(signal.SIGSTOP)
+            answers = []
+
+            def ask(i):
+                one = Client(d.address, timeout=120)
+                answers.append(one.post(PATH + "/decisions", {"id": f"w{i}"}).status)
+                one.close()
+
+            waiting = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+            for t in waiting:
+                t.start()
+            time.sleep(float(os.environ.get("STOP_SECONDS", "2")))
+            self.assertEqual(answers, [])
+            d.process.send_signal(signal.SIGCONT)
+            for t in waiting:
+                t.join(30)
+            self.assertEqual(answers, [201] * 8)
+            self.assertEqual(c.get(PATH).body["seq"], 9)
+            c.close()
+            self.assertEqual(d.stop(), 0)
+
+    def test_without_descriptors_others_wait_and_nothing_spins(self):
+        with Daemon(self.state) as d:
+            c = d.client()
+            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
+            there = len(os.listdir(f"/proc/{d.process.pid}/fd"))
+            resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (there + 4, there + 4))
+            host, port = d.address.rsplit(":", 1)
+            others = [socket.create_connection((host, int(port))) for _ in range(40)]
+            self.assertEqual(c.post(PATH + "/decisions", {"id": "d"}).status, 201)
+            before = self.cpu_s(d)
+            time.sleep(1)
+            self.assertLess(self.cpu_s(d) - before, 0.5)
+            for s in others:
+                s.close()
+            new = d.client()
+            self.assertEqual(new.post(PATH + "/decisions", {"id": "e"}).status, 201)
+            new.close()
+            c.close()
+            self.assertEqual(d.stop(), 0)
+
+    @staticmethod
+    def cpu_s(d):
+        with open(f"/proc/{d.process.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class FullDisk(FaultTest):
