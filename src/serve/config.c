@@ -62,7 +62,6 @@ void config_init(struct config *c)
 	memset(c, 0, sizeof(*c));
 	arena_init(&c->mem, TEXT_MAX);
 	param_defaults(config_table, c);
-	(void)log_levels_read(c->log_level, &c->levels);
 	for (size_t i = 0; config_table[i].name; i++) {
 		c->from[i] = "default";
 	}
@@ -100,12 +99,6 @@ int config_set(
 	if (is_path_odd(d, value)) {
 		return err_set(
 		    err, RC_INVALID, "out_of_range", where, "%s must be an absolute path", key);
-	}
-	if (strcmp(d->name, "log_level") == 0 && !log_levels_read(value, &c->levels)) {
-		return err_set(err, RC_INVALID, "out_of_range", where,
-		    "%s must be one of error, warning, notice, info, debug, then ,MODULE=LEVEL "
-		    "for any of daemon, store, http, request, auth",
-		    key);
 	}
 	rc = param_set_text(d, c, copy, where, err);
 	if (rc == 0) {
@@ -281,39 +274,62 @@ static bool is_origin(const char *s)
 	return !*s || (scheme && s[scheme] && strlen(s) < 200 && !strpbrk(s + scheme, "/ \t,*"));
 }
 
-int config_check(struct config *c, struct errinfo *err)
+/* Where the value of this key was set. */
+static const char *place(const struct config *c, const char *key)
+{
+	return c->from[param_find(config_table, key) - config_table];
+}
+
+static int read_durability(struct config *c, struct errinfo *err)
 {
 	char *end;
 	unsigned long ms;
-	int rc;
 
 	c->interval_ms = 0;
 	if (strncmp(c->durability, "interval:", 9) == 0) {
 		ms = strtoul(c->durability + 9, &end, 10);
 		if (!isdigit((unsigned char)c->durability[9]) || *end || ms < 1 ||
 		    ms > INTERVAL_MAX_MS) {
-			return err_set(err, RC_INVALID, "out_of_range", "durability",
-			    "interval:MS takes 1 to %d milliseconds", INTERVAL_MAX_MS);
+			return err_set(err, RC_INVALID, "out_of_range", place(c, "durability"),
+			    "durability = interval:MS takes 1 to %d milliseconds", INTERVAL_MAX_MS);
 		}
 		c->interval_ms = (unsigned)ms;
 	} else if (strcmp(c->durability, "commit") != 0) {
-		return err_set(err, RC_INVALID, "out_of_range", "durability",
+		return err_set(err, RC_INVALID, "out_of_range", place(c, "durability"),
 		    "durability is commit or interval:MS");
 	}
-	rc = find_credential(c, err);
+	return 0;
+}
+
+static int read_log_level(struct config *c, struct errinfo *err)
+{
+	return log_levels_read(c->log_level, &c->levels)
+		   ? 0
+		   : err_set(err, RC_INVALID, "out_of_range", place(c, "log_level"),
+			 "log_level must be one of error, warning, notice, info, debug, then "
+			 ",MODULE=LEVEL for any of daemon, store, http, request, auth");
+}
+
+int config_check(struct config *c, struct errinfo *err)
+{
+	int rc = read_durability(c, err);
+
+	rc = rc ? rc : read_log_level(c, err);
+	rc = rc ? rc : find_credential(c, err);
 	if (rc) {
 		return rc;
 	}
 	if (!*c->tls_cert != !*c->tls_key) {
 		return err_set(err, RC_INVALID, "missing_field",
-		    *c->tls_cert ? "tls_key" : "tls_cert", "tls_cert and tls_key are set together");
+		    place(c, *c->tls_cert ? "tls_cert" : "tls_key"),
+		    "tls_cert and tls_key are set together");
 	}
 	if (!is_origin(c->cors_origin)) {
-		return err_set(err, RC_INVALID, "out_of_range", "cors_origin",
-		    "an origin is http:// or https:// and a host, with nothing behind it");
+		return err_set(err, RC_INVALID, "out_of_range", place(c, "cors_origin"),
+		    "cors_origin is http:// or https:// and a host, with nothing behind it");
 	}
 	if (!is_loopback(c->listen) && !c->insecure && !*c->token_file) {
-		return err_set(err, RC_INVALID, "insecure", "listen",
+		return err_set(err, RC_INVALID, "insecure", place(c, "listen"),
 		    "%s is not a loopback address, and no token is asked for; set token_file, or "
 		    "insecure = yes",
 		    c->listen);

@@ -42,7 +42,8 @@ int config_read_file(struct config *c, const char *path, struct errinfo *err);
 /* path.d/NAME.conf in the order of their names; nothing when there is no such directory. */
 int config_read_folder(struct config *c, const char *path, struct errinfo *err);
 int config_read_environment(struct config *c, struct errinfo *err);
-/* Combinations: durability's form, addresses that need `insecure`. */
+/* Forms and combinations: durability, log_level, addresses that need `insecure`; fills what is
+ * derived. The pointer of an error is where the value was set. */
 int config_check(struct config *c, struct errinfo *err);
 /* The names of settings that differ and that only a restart changes, with blanks between. */
 void config_needs_restart(const struct config *a, const struct config *b, char ret[512]);

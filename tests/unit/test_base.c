@@ -280,6 +280,10 @@ START_TEST(a_bad_line_of_the_file_is_named)
 	    {"queue\n", 1, "key = value"}, {"log_level = loud\n", 1, "one of"},
 	    {"\nlog_level = info,http\n", 2, "MODULE=LEVEL"},
 	    {"log_level = info,disk=debug\n", 1, "any of daemon"},
+	    {"\ndurability = soon\n", 2, "interval:MS"},
+	    {"durability = interval:0\n", 1, "1 to 60000"},
+	    {"\ncors_origin = page\n", 2, "cors_origin is"}, {"\n\ntls_cert = /c\n", 3, "together"},
+	    {"listen = 0.0.0.0:1\n", 1, "not a loopback"},
 	    {"log_level = http=debug\n", 1, "one of"}, {"log_level = info,\n", 1, "one of"},
 	    {"request_timeout = 90s\n", 0, ""}, {"request_timeout = 1h\n", 1, "must lie in"},
 	    {"request_timeout = 1MiB\n", 1, "min or h"}, {"queue = 32s\n", 1, "KiB"},
@@ -300,6 +304,7 @@ START_TEST(a_bad_line_of_the_file_is_named)
 		ck_assert_int_gt(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), 0);
 		config_init(&c);
 		rc = config_read_file(&c, path, &err);
+		rc = rc ? rc : config_check(&c, &err);
 		ck_assert_int_eq(
 		    rc, cases[i].line ? (strstr(cases[i].says, "199") ? RC_LIMIT : RC_INVALID) : 0);
 		snprintf(where, sizeof(where), "%s:%d", path, cases[i].line);
