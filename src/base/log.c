@@ -79,6 +79,11 @@ bool log_levels_read(const char *text, struct log_levels *ret)
 	return true;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level - LOG_ERROR];
+}
+
 void log_setup(const struct log_levels *most, enum log_format format)
 {
 	for (size_t i = 0; i < LOG_MODULES; i++) {

@@ -21,6 +21,7 @@ struct log_levels {
 /* "info", or "info,http=debug,store=error": the level of all modules, then that of some. False: it
  * is neither, and ret is not to be used. */
 bool log_levels_read(const char *text, struct log_levels *ret);
+const char *log_level_name(enum log_level level);
 /* At any time. */
 void log_setup(const struct log_levels *most, enum log_format format);
 /* log_event(LOG_STORE, LOG_INFO, "recovered", "events", log_int(n), "seconds", log_num(s), NULL): a
@@ -29,7 +30,7 @@ void log_setup(const struct log_levels *most, enum log_format format);
 void log_event(enum log_module module, enum log_level level, const char *msg, ...)
     __attribute__((sentinel));
 bool log_wants(enum log_module module, enum log_level level); /* would a line be written? */
-/* The same at LOG_NOTICE, whatever the level and the rate. */
+/* The same at LOG_NOTICE, whatever the level and the rate; lost only where standard error takes none. */
 void log_audit(const char *msg, ...) __attribute__((sentinel));
 /* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
 const char *log_num(double v);

@@ -291,16 +291,14 @@ static void render_store(const struct metrics_gauges *g, struct buf *out)
 
 static void render_process(struct buf *out)
 {
-	static const char *const levels[] = {
-	    "", "", "", "error", "warning", "notice", "info", "debug"};
 	struct rusage ru;
 	long pages = 0, ignored = 0;
 	FILE *f = fopen("/proc/self/statm", "r");
 
 	metrics_head(out, "banditd_log_lines_total", "counter", "Log lines written, by level.");
 	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
-		buf_printf(out, "banditd_log_lines_total{level=\"%s\"} %llu\n", levels[i],
-		    log_lines((enum log_level)i));
+		buf_printf(out, "banditd_log_lines_total{level=\"%s\"} %llu\n",
+		    log_level_name((enum log_level)i), log_lines((enum log_level)i));
 	}
 	counter(out, "banditd_log_lines_lost_total",
 	    "Log lines that standard error did not take at once.", (double)log_lines_lost());
