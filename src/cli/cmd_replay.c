@@ -73,16 +73,10 @@ int replay_play(const struct rejection_log *l, uint64_t rows, struct learning *g
 	struct progress bar;
 	struct round round;
 	uint64_t row = 0, taken = 0;
-	int rc = round_file_rewind(l->kept, err);
+	int rc = round_file_rewind(l->kept, err), more = 1;
 
 	progress_start(&bar, "rounds", rows);
-	while (rc == 0 && row < rows) {
-		int more = round_file_next(l->kept, &round, err);
-
-		if (more != 1) {
-			rc = more ? more : RC_IO;
-			break;
-		}
+	while (rc == 0 && row < rows && (more = round_file_next(l->kept, &round, err)) == 1) {
 		rc = learning_play(g, ++row, &round, err);
 		progress_add(&bar, 1);
 		if (rc == 0 && seen) {
@@ -91,7 +85,7 @@ int replay_play(const struct rejection_log *l, uint64_t rows, struct learning *g
 		}
 	}
 	progress_clear(&bar);
-	return rc;
+	return rc ? rc : more < 0 ? more : 0;
 }
 
 static json_t *number(double v)

@@ -176,21 +176,15 @@ static int play_log(struct demo *d, struct errinfo *err)
 	uint64_t last = d->rounds && d->rounds < d->log.rows ? d->rounds : d->log.rows, row = 0;
 	struct progress bar;
 	struct round round;
-	int rc = round_file_rewind(d->log.kept, err);
+	int rc = round_file_rewind(d->log.kept, err), more = 1;
 
 	progress_start(&bar, "rounds", last);
-	while (rc == 0 && row < last) {
-		int more = round_file_next(d->log.kept, &round, err);
-
-		if (more == 1) {
-			rc = play_round(d, ++row, &round, err);
-			progress_add(&bar, 1);
-		} else {
-			rc = more ? more : RC_IO;
-		}
+	while (rc == 0 && row < last && (more = round_file_next(d->log.kept, &round, err)) == 1) {
+		rc = play_round(d, ++row, &round, err);
+		progress_add(&bar, 1);
 	}
 	progress_clear(&bar);
-	return rc;
+	return rc ? rc : more < 0 ? more : 0;
 }
 
 static double real(const json_t *o, const char *key)

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/scratch.h"
+
 extern char **environ;
 
 /* In gnuplot's single quotes: in double ones it would run what stands between backquotes. Control
@@ -139,7 +141,7 @@ static int io_error(const char *path, struct errinfo *err)
 
 int plot_svg(const struct plot *p, const char *path, struct errinfo *err)
 {
-	FILE *script = tmpfile();
+	FILE *script = scratch_file();
 	int svg = -1, rc;
 
 	if (!script) {
