@@ -30,7 +30,8 @@ void log_setup(const struct log_levels *most, enum log_format format);
 void log_event(enum log_module module, enum log_level level, const char *msg, ...)
     __attribute__((sentinel));
 bool log_wants(enum log_module module, enum log_level level); /* would a line be written? */
-/* The same at LOG_NOTICE, whatever the level and the rate; lost only where standard error takes none. */
+/* The same at LOG_NOTICE, whatever the level and the rate; lost only where standard error takes
+ * none. */
 void log_audit(const char *msg, ...) __attribute__((sentinel));
 /* A number as text for log_event; a small rotating per-thread store, good for eight at a time. */
 const char *log_num(double v);

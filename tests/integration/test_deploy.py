@@ -66,7 +66,7 @@ class Metrics(Deploy):
                             os.path.join(SOURCE, "deploy", "alerts.yml")], text=True, check=False,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(r.returncode, 0, r.stdout)
-        self.assertIn("6 rules found", r.stdout)
+        self.assertIn("7 rules found", r.stdout)
 
     def test_every_alert_has_its_paragraph(self):
         with open(os.path.join(SOURCE, "doc", "operations.md"), encoding="utf-8") as f:
