@@ -116,14 +116,30 @@ def speed(*arguments, **more):
 
 def rewards(bench, server, decisions):
     prefix = server.decide(decisions)
-    return speed(bench, server, "reward", what="rewards", arguments=[prefix])
+    return load(bench, server, "reward", what="rewards", arguments=[prefix])
+
+
+def against_echo(bench, name, goal, ask_ours, ask_theirs):
+    """The speeds of both by turns, and as a note the least processor time of a request."""
+    results = ([], [])
+
+    def kept(into, ask):
+        into.append(ask())
+        return into[-1]["rps"]
+
+    ours, theirs = bench.by_turns(lambda: kept(results[0], ask_ours),
+                                  lambda: kept(results[1], ask_theirs))
+    cpu = [min(r[key] for r in results[i]) for i, key in
+           ((0, "cpu_us"), (0, "client_cpu_us"), (1, "cpu_us"), (1, "client_cpu_us"))]
+    return Row(name, ours, "1/s", theirs, goal, note="us of CPU a request: daemon {:.1f} and load "
+               "{:.1f}, echo {:.1f} and load {:.1f}".format(*cpu))
 
 
 @case("single decisions, 64 connections, against the echo")
 def decisions(bench):
     with both(bench) as (d, e):
-        ours, theirs = bench.by_turns(lambda: speed(bench, d), lambda: speed(bench, e))
-    return [Row("decisions, 64 connections", ours, "1/s", theirs, 0.7)]
+        return [against_echo(bench, "decisions, 64 connections", 0.7, lambda: load(bench, d),
+                             lambda: load(bench, e))]
 
 
 @case("single decisions, more connections against 64")
@@ -140,8 +156,8 @@ def single_rewards(bench):
     with both(bench) as (d, e):
         enough = int(bench.seconds * 100_000)
         # The echo needs none: it answers for any decision.
-        ours, theirs = bench.by_turns(lambda: rewards(bench, d, enough), lambda: rewards(bench, e, 0))
-    return [Row("rewards, 64 connections", ours, "1/s", theirs, 0.7)]
+        return [against_echo(bench, "rewards, 64 connections", 0.7,
+                             lambda: rewards(bench, d, enough), lambda: rewards(bench, e, 0))]
 
 
 @case("decisions in batches of 100 against single ones")
@@ -182,7 +198,7 @@ def size(bench):
             d.process.kill()
             d.process.wait()
         began = time.monotonic()
-        with started(command, "stderr", r"msg=listening address=(\S+)") as d:
+        with started(command, "stderr", r"msg=listening address=(\S+)"):
             start_s = time.monotonic() - began
         taken = sum(os.path.getsize(os.path.join(state, f)) for f in os.listdir(state))
     return [Row("disk of a decision with an id and its reward", taken / rounds, "B"),

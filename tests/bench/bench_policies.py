@@ -98,14 +98,8 @@ def served(bench):
         body = json.dumps({"subject": "u-17", "context": {"hour": 21}, **groups})
         with bench_http.both(bench, experiment) as (d, e):
             warmed_up(d, groups)
-            cpu_us = {d: [], e: []}
-
-            def speed(server):
-                result = bench_http.load(turns, server, arguments=["", body])
-                cpu_us[server].append(result["cpu_us"])
-                return result["rps"]
-
-            ours, theirs = turns.by_turns(lambda: speed(d), lambda: speed(e))
-        cpu = "{:.1f} us of CPU a request, the echo {:.1f}".format(*map(min, cpu_us.values()))
-        rows.append(Row(f"{name}, decisions over HTTP", ours, "1/s", theirs, 0.65, note=cpu))
+            rows.append(bench_http.against_echo(
+                turns, f"{name}, decisions over HTTP", 0.65,
+                lambda: bench_http.load(turns, d, arguments=["", body]),
+                lambda: bench_http.load(turns, e, arguments=["", body])))
     return rows

@@ -10,6 +10,7 @@ As fast as it goes with wrk (Debian: wrk), at a rate with build/pace."""
 import argparse
 import json
 import os
+import resource
 import subprocess
 import urllib.parse
 
@@ -21,7 +22,13 @@ class LoadError(Exception):
     pass
 
 
+def children_cpu_s():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run(command, seconds, **more):
+    before = children_cpu_s()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
                               check=False, **more)
@@ -30,7 +37,9 @@ def run(command, seconds, **more):
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"requests"')]
     if done.returncode or not lines:
         raise LoadError(f"{command[0]}: {done.stderr or done.stdout}")
-    return json.loads(lines[-1])
+    result = json.loads(lines[-1])
+    spent = children_cpu_s() - before
+    return {**result, "client_cpu_us": spent / max(1, result["requests"]) * 1e6}
 
 
 def full_speed(url, script="decide", connections=64, seconds=3.0, arguments=()):
