@@ -52,10 +52,12 @@ def lines(items):
 
 
 class Recorder:
-    """Exchanges as JSON Lines, for validation against the API's document."""
+    """Exchanges as JSON Lines, for test_replies.py to hold them to the API's document."""
 
-    def __init__(self, path):
-        self.file = open(path, "w", encoding="utf-8")
+    def __init__(self, name):
+        place = os.path.join(BUILD, "tests", "integration")
+        os.makedirs(place, exist_ok=True)
+        self.file = open(os.path.join(place, name), "w", encoding="utf-8")
         self.lock = threading.Lock()
 
     def add(self, method, target, reply, sent=None):

@@ -17,7 +17,6 @@ import unittest
 
 from client import BUILD, NDJSON_TYPE, SOURCE, Client, Daemon, Recorder, lines
 
-PLACE = os.path.join(BUILD, "tests", "integration")
 WINDOW_S = 0.2
 BATCH_MAX = 1000
 ARMS_MAX = 10000
@@ -32,8 +31,7 @@ names = 0
 
 def setUpModule():
     global record
-    os.makedirs(PLACE, exist_ok=True)
-    record = Recorder(os.path.join(PLACE, "replies.jsonl"))
+    record = Recorder("replies.jsonl")
 
 
 def tearDownModule():

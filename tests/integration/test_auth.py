@@ -17,7 +17,6 @@ import unittest
 
 from client import BUILD, SOURCE, Daemon, NotStarted, Recorder
 
-PLACE = os.path.join(BUILD, "tests", "integration")
 record = None
 
 SCOPES = ("decide", "reward", "read", "admin")
@@ -59,8 +58,7 @@ def bearer(token):
 
 def setUpModule():
     global record
-    os.makedirs(PLACE, exist_ok=True)
-    record = Recorder(os.path.join(PLACE, "replies_auth.jsonl"))
+    record = Recorder("replies_auth.jsonl")
 
 
 def tearDownModule():

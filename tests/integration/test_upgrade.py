@@ -119,6 +119,9 @@ class Upgrade(unittest.TestCase):
             with self.subTest(version=version):
                 said = self.load(version)
                 self.assertEqual(set(said["digests"]), set(EXPERIMENTS))
+                with Daemon(self.state) as d:  # brings it up; bandit only reads
+                    self.assertEqual(d.stop(), 0)
+                self.assertEqual(digests(self.state), said["digests"])
                 with Daemon(self.state) as d:
                     c = d.client()
                     for name, answers in said["answers"].items():
@@ -128,14 +131,6 @@ class Upgrade(unittest.TestCase):
                     c.close()
                     self.assertEqual(d.stop(), 0)
                 self.assertEqual(set(digests(self.state)), set(EXPERIMENTS))
-                os.remove(os.path.join(self.state, "state.db"))
-
-    def test_the_digests_are_those_of_then(self):
-        for version in self.versions():
-            with self.subTest(version=version):
-                said = self.load(version)
-                if version == self.versions()[-1]:  # bandit reads and never migrates
-                    self.assertEqual(digests(self.state), said["digests"])
                 os.remove(os.path.join(self.state, "state.db"))
 
     def refused(self, code, words):
