@@ -76,6 +76,16 @@ bare_root() {
 	fi
 }
 
+# install_inside DIR PACKAGE...: and what they depend on; files are named as from DIR
+install_inside() {
+	dir=$1
+	shift
+	inside "$dir" "apt-get -q -q install -y --no-install-recommends $* >/srv/apt.log 2>&1 || {
+	cat /srv/apt.log
+	exit 1
+}"
+}
+
 # inside DIR COMMAND: with a bare environment but for the way out of this machine
 inside() {
 	registry=
