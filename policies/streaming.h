@@ -18,6 +18,7 @@ enum stream_mode {
 	STREAM_NAIVE
 };
 enum stream_preset { STREAM_DEFAULT, STREAM_SHORT, STREAM_LOGLOG, STREAM_LOG };
+enum stream_order { STREAM_FIFO, STREAM_LIFO };
 enum stream_memory { STREAM_IDS, STREAM_FORGET };
 /* The king and its deputy tested again, when somebody asks for it. */
 enum stream_again { STREAM_SETTLED, STREAM_ASKED, STREAM_KING_AGAIN, STREAM_DEPUTY_AGAIN };
@@ -29,7 +30,7 @@ struct stream_params {
 	double c, c_delta, delta, level_scale, n0_scale, growth, crown, margin, share;
 	int64_t m_min, test_pulls;
 	double max_lost, backlog_max, arm_ttl_s, pull_timeout_s;
-	int remember;
+	int remember, order;
 };
 
 /* The arm that is tried out. What its length depends on is fixed when it is read. */

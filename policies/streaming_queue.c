@@ -9,6 +9,7 @@ static struct stream_rules rules(const void *params)
 	const struct stream_params *p = params;
 
 	return (struct stream_rules){.remember = p->remember == STREAM_IDS,
+	    .stacked = p->order == STREAM_LIFO,
 	    .backlog_max = (uint64_t)p->backlog_max,
 	    .ttl_us = (uint64_t)(p->arm_ttl_s * US),
 	    .pull_us = (uint64_t)(p->pull_timeout_s * US)};

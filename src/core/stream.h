@@ -10,6 +10,7 @@
 /* How a policy wants its stream of arms kept. */
 struct stream_rules {
 	bool remember;        /* an id that was offered once is refused for ever */
+	bool stacked;         /* the newest is read first; never changes */
 	uint64_t backlog_max; /* arms that may wait; 0: any number */
 	uint64_t ttl_us;      /* one that waited longer is not read; 0: for ever */
 	uint64_t pull_us;     /* the window of a test's pull where there is none; 0: none */
