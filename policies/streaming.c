@@ -4,7 +4,7 @@
  * with Limited Memory", STOC 2020, and lengths that follow from the decisions per arm.
  *
  * One arm is tested while the best so far, the king, serves the rest; the loser is not drawn again.
- * Arms that are added during a test wait in order of arrival. Select, update O(1). */
+ * Arms that are added during a test wait. Select, update O(1). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -264,6 +264,7 @@ static void stream_describe(const void *state, uint32_t slot, struct arm_view *r
 static const char *const modes[] = {"race", "tuned", "levels", "budget", "uniform", "naive", NULL};
 static const char *const estimated[] = {"auto", NULL};
 static const char *const memories[] = {"ids", "none", NULL};
+static const char *const orders[] = {"fifo", "lifo", NULL};
 static const char *const presets[] = {"default", "short", "loglog", "log", NULL};
 
 /* clang-format off */
@@ -317,6 +318,9 @@ static const struct param_desc stream_param_table[] = {
 	 .text = "seconds after which a pull of a test is made again where the experiment has no window; 0: never"},
 	{.name = "remember", .type = PARAM_CHOICE, AT(remember), .choices = memories,
 	 .text = "ids: an arm comes once; none: one that is offered again is a new arm"},
+	{.name = "order", .type = PARAM_CHOICE, AT(order), .choices = orders,
+	 .flags = PARAM_LATER,
+	 .text = "which of the arms that wait is read next: the oldest, or the newest"},
 	{.name = NULL},
 };
 /* clang-format on */

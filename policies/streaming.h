@@ -18,7 +18,10 @@ enum stream_mode {
 	STREAM_NAIVE
 };
 enum stream_preset { STREAM_DEFAULT, STREAM_SHORT, STREAM_LOGLOG, STREAM_LOG };
+enum stream_order { STREAM_FIFO, STREAM_LIFO };
 enum stream_memory { STREAM_IDS, STREAM_FORGET };
+/* The king and its deputy tested again, when somebody asks for it. */
+enum stream_again { STREAM_SETTLED, STREAM_ASKED, STREAM_KING_AGAIN, STREAM_DEPUTY_AGAIN };
 enum stream_role { STREAM_TEST, STREAM_KING, STREAM_FILL };
 
 struct stream_params {
@@ -27,7 +30,7 @@ struct stream_params {
 	double c, c_delta, delta, level_scale, n0_scale, growth, crown, margin, share;
 	int64_t m_min, test_pulls;
 	double max_lost, backlog_max, arm_ttl_s, pull_timeout_s;
-	int remember;
+	int remember, order;
 };
 
 /* The arm that is tried out. What its length depends on is fixed when it is read. */
@@ -60,6 +63,8 @@ struct streaming {
 	uint64_t decisions, read, serial, crowned, dropped, expired;
 	uint32_t king, deputy; /* or STREAM_NONE; mode levels: in level[] */
 	double bench, deputy_bench, phi;
+	enum stream_again again;
+	double king_mean; /* STREAM_DEPUTY_AGAIN: what the king showed now */
 	uint32_t nlevels;
 	bool closing; /* mode levels: no more arms come, the kings of the levels meet */
 	struct stream_level level[STREAM_LEVELS_MAX];
@@ -86,6 +91,8 @@ void stream_checkpoint(struct streaming *s);
 void stream_abort(struct streaming *s); /* drops the arm under test, reads the next */
 void stream_remove(struct streaming *s, uint32_t slot);
 void stream_close(struct streaming *s); /* changes; no more arms come, until one does */
+/* Changes; false: there is no king, or the levels test theirs anyway. */
+bool stream_recheck(struct streaming *s);
 uint32_t stream_champion(const struct streaming *s);
 
 /* streaming_save.c */

@@ -9,6 +9,7 @@ static struct stream_rules rules(const void *params)
 	const struct stream_params *p = params;
 
 	return (struct stream_rules){.remember = p->remember == STREAM_IDS,
+	    .stacked = p->order == STREAM_LIFO,
 	    .backlog_max = (uint64_t)p->backlog_max,
 	    .ttl_us = (uint64_t)(p->arm_ttl_s * US),
 	    .pull_us = (uint64_t)(p->pull_timeout_s * US)};
@@ -65,6 +66,11 @@ static void close_stream(void *state, bool closed)
 	}
 }
 
+static bool recheck(void *state)
+{
+	return stream_recheck(state);
+}
+
 static const char *role(const void *memo, size_t n)
 {
 	static const char *const names[] = {"test", "king", "fill"};
@@ -89,7 +95,9 @@ static void show_stream(const void *state, struct stream_view *ret)
 	    .ratio = stream_ratio(s),
 	    .crowned = s->crowned,
 	    .dropped = s->dropped,
-	    .expired = s->expired};
+	    .expired = s->expired,
+	    .rechecking = s->again != STREAM_SETTLED,
+	    .rechecks = s->params->mode != STREAM_LEVELS};
 	for (uint32_t l = 0; l < s->nlevels; l++) {
 		if (king != STREAM_NONE && s->level[l].arm == king) {
 			ret->bench = s->level[l].bench;
@@ -104,6 +112,7 @@ const struct stream_ops streaming_queue = {
     .queue = queue,
     .read = read_arm,
     .close = close_stream,
+    .recheck = recheck,
     .role = role,
     .explores = explores,
     .show = show_stream,

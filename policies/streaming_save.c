@@ -78,7 +78,10 @@ void stream_serialise(const void *state, struct buf *out)
 	put_slot(out, s->deputy);
 	buf_put_f64(out, s->deputy_bench);
 	buf_put_f64(out, s->phi);
-	buf_put_u8(out, s->closing);
+	buf_put_u8(out, (uint8_t)(s->closing | s->again << 1));
+	if (s->again == STREAM_DEPUTY_AGAIN) {
+		buf_put_f64(out, s->king_mean);
+	}
 	for (uint32_t l = 0; l < s->nlevels; l++) {
 		put_slot(out, s->level[l].arm);
 		buf_put_var(out, s->level[l].n);
@@ -96,6 +99,35 @@ static bool load_bool(struct rd *in)
 		rd_fail(in);
 	}
 	return v == 1;
+}
+
+static void load_again(struct streaming *s, struct rd *in)
+{
+	unsigned v = rd_u8(in);
+
+	if (v >> 1 > STREAM_DEPUTY_AGAIN) {
+		rd_fail(in);
+		return;
+	}
+	s->closing = v & 1;
+	s->again = (enum stream_again)(v >> 1);
+	if (s->again == STREAM_DEPUTY_AGAIN) {
+		s->king_mean = get_mean(in);
+	}
+}
+
+/* Who is tested again is the one whose turn it is. */
+static void check_again(const struct streaming *s, struct rd *in)
+{
+	uint32_t arm = s->again == STREAM_DEPUTY_AGAIN ? s->deputy : s->king;
+
+	if (s->again == STREAM_SETTLED) {
+		return;
+	}
+	if (s->king == STREAM_NONE || s->test.arm == STREAM_NONE ||
+	    (s->again >= STREAM_KING_AGAIN && (s->test.arm != arm || s->test.nplan != 1))) {
+		rd_fail(in);
+	}
 }
 
 static void load_plan(struct stream_test *t, struct rd *in)
@@ -175,7 +207,7 @@ static void load_kings(struct streaming *s, struct rd *in)
 	s->deputy = get_slot(s, in);
 	s->deputy_bench = get_mean(in);
 	s->phi = rd_f64(in);
-	s->closing = load_bool(in);
+	load_again(s, in);
 	if (!isfinite(s->phi) || s->phi < 0) {
 		rd_fail(in);
 	}
@@ -214,6 +246,7 @@ int stream_deserialise(const struct policy_env *env, struct rd *in, void **ret_s
 		load_kings(state, in);
 		load_levels(state, in);
 		load_test(state, in);
+		check_again(state, in);
 		rc = in->rc;
 	}
 	if (rc) {

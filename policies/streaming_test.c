@@ -42,11 +42,33 @@ static void play_off(struct streaming *s)
 	}
 }
 
+/* As long as a test is now, and in full: no checkpoint is there to drop the king at. */
+static void test_again(struct streaming *s, uint32_t arm, enum stream_again stage)
+{
+	struct stream_test *t = &s->test;
+
+	s->again = stage;
+	*t = (struct stream_test){.arm = arm};
+	s->serial++;
+	stream_plan(s, t);
+	if (s->params->mode == STREAM_BUDGET) {
+		t->crowning = true;
+		t->plan[0] = (uint64_t)ceil(s->params->crown * (double)t->n0);
+	}
+	t->plan[0] = t->plan[t->nplan - 1];
+	t->nplan = 1;
+}
+
 void stream_next(struct streaming *s)
 {
 	if (s->test.arm != STREAM_NONE) {
 		return;
 	}
+	if (s->again == STREAM_ASKED && s->king != STREAM_NONE) {
+		test_again(s, s->king, STREAM_KING_AGAIN);
+		return;
+	}
+	s->again = STREAM_SETTLED;
 	while (s->cursor < s->slots && s->arm[s->cursor] != ARM_ACTIVE) {
 		s->cursor++;
 	}
@@ -89,8 +111,56 @@ static void crown(struct streaming *s, double mean)
 
 void stream_abort(struct streaming *s)
 {
-	s->dropped++;
+	if (s->again >= STREAM_KING_AGAIN) { /* all stays as it was */
+		s->again = STREAM_SETTLED;
+	} else {
+		s->dropped++;
+	}
 	end(s);
+}
+
+bool stream_recheck(struct streaming *s)
+{
+	if (s->king == STREAM_NONE) {
+		return false;
+	}
+	if (s->again == STREAM_SETTLED) {
+		s->again = STREAM_ASKED;
+		stream_next(s);
+	}
+	return true;
+}
+
+/* The better one is king with what it showed now: here alone a benchmark may fall. */
+static void settle(struct streaming *s, double king, double deputy)
+{
+	uint32_t arm = s->king;
+	bool falls = deputy > king;
+
+	if (falls) {
+		s->king = s->deputy;
+		s->deputy = arm;
+		s->crowned++;
+	}
+	s->bench = falls ? deputy : king;
+	s->deputy_bench = falls ? king : deputy;
+	if (s->params->mode == STREAM_BUDGET) {
+		s->phi = s->params->crown * (double)s->test.n0;
+	}
+	s->again = STREAM_SETTLED;
+	end(s);
+}
+
+static void check_again(struct streaming *s, double mean)
+{
+	if (s->again == STREAM_DEPUTY_AGAIN) {
+		settle(s, s->king_mean, mean);
+	} else if (s->deputy == STREAM_NONE) {
+		settle(s, mean, 0);
+	} else {
+		s->king_mean = mean;
+		test_again(s, s->deputy, STREAM_DEPUTY_AGAIN);
+	}
 }
 
 static void enter_level(struct streaming *s, double mean)
@@ -148,7 +218,9 @@ void stream_checkpoint(struct streaming *s)
 	double mean = t->sum / (double)t->cnt;
 	bool last = t->stage + 1 >= t->nplan;
 
-	if (s->params->mode == STREAM_LEVELS) {
+	if (s->again >= STREAM_KING_AGAIN) {
+		check_again(s, mean);
+	} else if (s->params->mode == STREAM_LEVELS) {
 		enter_level(s, mean);
 	} else if (s->params->mode == STREAM_BUDGET) {
 		check_budget(s, mean);
@@ -163,6 +235,8 @@ void stream_checkpoint(struct streaming *s)
 
 void stream_remove(struct streaming *s, uint32_t slot)
 {
+	bool again = s->again >= STREAM_KING_AGAIN && (s->king == slot || s->deputy == slot);
+
 	for (uint32_t l = 0; l < s->nlevels; l++) {
 		if (s->level[l].arm == slot) {
 			clear(&s->level[l]);
@@ -178,7 +252,7 @@ void stream_remove(struct streaming *s, uint32_t slot)
 		s->deputy = STREAM_NONE;
 		s->deputy_bench = 0;
 	}
-	if (s->test.arm == slot) {
+	if (s->test.arm == slot || again) {
 		stream_abort(s);
 	}
 }

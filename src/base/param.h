@@ -29,7 +29,9 @@ enum {
 	PARAM_MS = 32,      /* INT, milliseconds: text may end in ms, s, min or h */
 	PARAM_PATH = 64,    /* TEXT: "" or an absolute path */
 	PARAM_LISTEN = 128, /* TEXT: an address; unix: is followed by an absolute path */
-	PARAM_CHANGE = 256  /* of a policy: PATCH changes it */
+	PARAM_CHANGE = 256, /* of a policy: PATCH changes it */
+	PARAM_LATER =
+	    512 /* of a policy: states of before are without it; so is its default saved */
 };
 
 struct param_desc {

@@ -151,8 +151,11 @@ static int fold(void *arg, const struct event *ev)
 
 static int fold_log(struct check *c, const struct state *s)
 {
-	const struct replay_options o = {
-	    .find = policy_find, .derive = !c->a->no_draws, .past = past_find, .past_arg = c->past};
+	const struct replay_options o = {.find = policy_find,
+	    .derive = !c->a->no_draws,
+	    .past = past_find,
+	    .at = past_event,
+	    .past_arg = c->past};
 	uint64_t last = 0, start = clock_mono_us();
 	struct arena mem;
 	int rc;

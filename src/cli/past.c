@@ -16,7 +16,8 @@ struct kept {
 struct past {
 	struct store_reader *reader;
 	uint32_t experiment;
-	struct arena scratch;
+	struct arena scratch, last_mem;
+	struct event last;       /* seq 0: none */
 	struct kept kept[SLOTS]; /* by seq modulo SLOTS */
 };
 
@@ -30,6 +31,7 @@ int past_new(const char *where, uint32_t experiment, struct past **ret, struct e
 	}
 	p->experiment = experiment;
 	arena_init(&p->scratch, SCRATCH_MAX);
+	arena_init(&p->last_mem, SCRATCH_MAX);
 	for (size_t i = 0; i < SLOTS; i++) {
 		buf_init(&p->kept[i].bytes, BYTES_MAX);
 	}
@@ -50,6 +52,7 @@ void past_free(struct past *p)
 		}
 		store_reader_close(p->reader);
 		arena_release(&p->scratch);
+		arena_release(&p->last_mem);
 		free(p);
 	}
 }
@@ -122,4 +125,19 @@ int past_find(void *arg, uint64_t ref, uint64_t before, struct arena *mem, struc
 	}
 	pending_start(ret_pending, &ret->decision);
 	return store_read_refs(p->reader, p->experiment, ref, ref, fold_ref, &f);
+}
+
+int past_event(void *arg, uint64_t seq, struct event *ret, struct errinfo *err)
+{
+	struct past *p = arg;
+	int rc = 0;
+
+	if (p->last.seq != seq) {
+		arena_reset(&p->last_mem);
+		p->last.seq = 0;
+		rc = store_read_event(p->reader, p->experiment, seq, &p->last_mem, &p->last, err);
+		p->last.seq = rc ? 0 : seq;
+	}
+	*ret = p->last;
+	return rc;
 }

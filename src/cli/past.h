@@ -16,5 +16,7 @@ void past_add(struct past *p, const struct event *ev);
 /* A replay_past_fn; arg is the struct past. */
 int past_find(void *arg, uint64_t ref, uint64_t before, struct arena *mem, struct event *ret,
     struct pending *ret_pending, struct errinfo *err);
+/* A replay_event_fn. The last one is kept, for an offer is looked at arm by arm. */
+int past_event(void *arg, uint64_t seq, struct event *ret, struct errinfo *err);
 
 #endif

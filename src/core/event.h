@@ -92,10 +92,12 @@ struct event_plan {
 };
 
 enum stream_op {
-	STREAM_OFFER, /* arms join the backlog; each has the position after the one before */
-	STREAM_READ,  /* one leaves it for a slot; those before it have waited too long */
-	STREAM_SKIP,  /* those before a position have waited too long */
-	STREAM_CLOSE, /* no more arms come */
+	STREAM_OFFER,   /* arms join the backlog; each has the position after the one before */
+	STREAM_READ,    /* one leaves it for a slot; those before it have waited too long */
+	STREAM_SKIP,    /* those before a position have waited too long; of a stack: see position */
+	STREAM_CLOSE,   /* no more arms come */
+	STREAM_RECHECK, /* the best so far is measured anew */
+	STREAM_WITHDRAW, /* one that waits is not read when its turn comes */
 	STREAM_OPS
 };
 extern const char *const stream_op_names[STREAM_OPS + 1];
@@ -104,13 +106,19 @@ struct event_stream {
 	/* OFFER */
 	uint64_t before; /* seq of the offer before it; 1 when there was none */
 	bool remember;   /* the ids are found again */
+	/* The newest is read first. Under this offer waits the position before `below`, which is of
+	 * the offer at below_offer; 1 when nothing waits there. */
+	bool stacked;
+	uint64_t below, below_offer;
 	const struct spec_arm *arms;
 	size_t n;
-	/* OFFER: of its first arm; READ: of the arm; SKIP: of the new head */
+	/* OFFER: of its first arm; READ, WITHDRAW: of the arm; SKIP: of the new head. Of a stack
+	 * SKIP passes over this position alone, or, with offer 1, over all that wait. */
 	uint64_t position;
-	/* READ, SKIP */
-	uint64_t offer; /* seq of the offer that the position before the new head is of */
-	uint32_t slot;  /* READ */
+	/* READ, SKIP, WITHDRAW: seq of the offer that the arm, or the position before the new head,
+	 * is of */
+	uint64_t offer;
+	uint32_t slot; /* READ */
 	const char *id, *label;
 };
 

@@ -4,7 +4,15 @@
 
 #include "core/event_impl.h"
 
-const char *const stream_op_names[STREAM_OPS + 1] = {"offer", "read", "skip", "close", NULL};
+const char *const stream_op_names[STREAM_OPS + 1] = {
+    "offer", "read", "skip", "close", "recheck", "withdraw", NULL};
+
+enum { REMEMBERED = 1, STACKED = 2 }; /* of an offer */
+
+static bool is_bare(enum stream_op op)
+{
+	return op == STREAM_CLOSE || op == STREAM_RECHECK;
+}
 
 static void put_arm(struct buf *out, const char *id, const char *label)
 {
@@ -15,7 +23,7 @@ static void put_arm(struct buf *out, const char *id, const char *label)
 void event_put_stream(struct buf *out, const struct event_stream *s)
 {
 	buf_put_u8(out, (uint8_t)s->op);
-	if (s->op == STREAM_CLOSE) {
+	if (is_bare(s->op)) {
 		return;
 	}
 	buf_put_var(out, s->position);
@@ -25,9 +33,17 @@ void event_put_stream(struct buf *out, const struct event_stream *s)
 	if (s->op == STREAM_READ) {
 		buf_put_var(out, s->slot);
 		put_arm(out, s->id, s->label);
+	} else if (s->op == STREAM_WITHDRAW) {
+		buf_put_str(out, s->id, strlen(s->id));
 	} else if (s->op == STREAM_OFFER) {
+		unsigned flags = (s->remember ? REMEMBERED : 0) | (s->stacked ? STACKED : 0);
+
 		buf_put_var(out, s->before);
-		buf_put_u8(out, s->remember);
+		buf_put_u8(out, (uint8_t)flags);
+		if (s->stacked) {
+			buf_put_var(out, s->below);
+			buf_put_var(out, s->below_offer);
+		}
 		buf_put_var(out, s->n);
 		for (size_t i = 0; i < s->n; i++) {
 			put_arm(out, s->arms[i].id, s->arms[i].label);
@@ -38,7 +54,7 @@ void event_put_stream(struct buf *out, const struct event_stream *s)
 void event_get_stream(struct source *s, struct event_stream *ret)
 {
 	ret->op = (enum stream_op)source_choice(s, STREAM_OPS);
-	if (ret->op == STREAM_CLOSE) {
+	if (is_bare(ret->op)) {
 		return;
 	}
 	ret->position = rd_var(s->in);
@@ -47,9 +63,17 @@ void event_get_stream(struct source *s, struct event_stream *ret)
 		ret->slot = source_slot(s);
 		ret->id = source_id(s);
 		ret->label = source_text(s, LABEL_MAX);
+	} else if (ret->op == STREAM_WITHDRAW) {
+		ret->id = source_id(s);
 	} else if (ret->op == STREAM_OFFER) {
+		unsigned flags;
+
 		ret->before = rd_var(s->in);
-		ret->remember = source_choice(s, 2);
+		flags = source_choice(s, (REMEMBERED | STACKED) + 1);
+		ret->remember = flags & REMEMBERED;
+		ret->stacked = flags & STACKED;
+		ret->below = ret->stacked ? rd_var(s->in) : 0;
+		ret->below_offer = ret->stacked ? rd_var(s->in) : 0;
 		ret->arms = source_arms(s, &ret->n);
 	}
 }

@@ -15,7 +15,9 @@ struct stream_slot {
 /* The arms that wait, counted; see experiment_stream.h. */
 struct backlog {
 	uint64_t added; /* arms that came by other events */
-	uint64_t offered, head, head_seq, tail_seq, skipped, explored;
+	uint64_t offered, head, top, head_seq, tail_seq, skipped, explored;
+	uint64_t *gone; /* positions that wait and were withdrawn, ascending */
+	uint32_t ngone, gone_cap;
 	struct stream_slot *slot;
 	uint32_t cap;
 };
@@ -77,7 +79,18 @@ int experiment_check_settings(
  * or is about to be, learnt in its place. */
 enum feedback_status experiment_judge_late(const struct experiment *e, bool closed);
 
-/* experiment_stream.c; without a stream all of them do nothing. */
+#define WITHDRAWN_MAX 65536 /* arms that still wait */
+
+/* experiment_backlog.c; these five need a stream. */
+bool backlog_is_stacked(const struct experiment *e);
+uint64_t backlog_waiting(const struct backlog *b);
+/* How many of those withdrawn stand before a position. */
+uint32_t backlog_gone_before(const struct backlog *b, uint64_t position);
+/* A slot that may be given away; one whose decisions do not say their arm is not. */
+bool backlog_is_free(const struct experiment *e, uint32_t slot);
+/* Is it saved as it was before arms could be withdrawn, and stacked? */
+bool backlog_is_plain(const struct experiment *e);
+/* Without a stream the rest does nothing. */
 int backlog_init(struct experiment *e); /* RC_MEMORY */
 void backlog_release(struct experiment *e);
 int backlog_reserve(struct experiment *e); /* as many slots as there is room for arms */
@@ -89,8 +102,8 @@ void backlog_keep(struct experiment *e, uint32_t slot); /* never to be used agai
 /* Was the decision about the arm that stands there now? */
 bool backlog_is_of(const struct experiment *e, uint32_t slot, uint64_t decision_seq);
 void backlog_save(const struct experiment *e, struct buf *out);
-int backlog_load(struct experiment *e, struct rd *in); /* RC_CORRUPT, RC_MEMORY */
-void backlog_loaded(struct experiment *e);             /* the policy's state is there, too */
+int backlog_load(struct experiment *e, struct rd *in, bool plain); /* RC_CORRUPT, RC_MEMORY */
+void backlog_loaded(struct experiment *e); /* the policy's state is there, too */
 
 bool experiment_is_slate(const struct experiment *e);
 /* The rest of experiment_reward, and of void and expiry, for slates. Flags and kind of ev are set.

@@ -8,6 +8,7 @@
 
 #define SAVE_VERSION 1
 #define SAVE_VERSION_STREAM 2 /* of a policy with a stream: with a backlog */
+#define SAVE_VERSION_GONE 3   /* stacked, or with arms that were withdrawn */
 #define SAVE_MAX ((size_t)2 << 30)
 #define PARAMS_MAX 64
 
@@ -16,19 +17,26 @@ static void put_text(struct buf *out, const char *s)
 	buf_put_str(out, s, strlen(s));
 }
 
+static bool is_saved(const struct param_desc *d, const void *params)
+{
+	double v = param_get(d, params);
+
+	return !isnan(v) && !((d->flags & PARAM_LATER) && v == d->dflt);
+}
+
 static void save_params(const struct experiment *e, struct buf *out)
 {
 	size_t n = 0;
 
 	for (const struct param_desc *d = e->ops->params; d && d->name; d++) {
-		n += !isnan(param_get(d, e->params));
+		n += is_saved(d, e->params);
 	}
 	buf_put_var(out, n);
 	for (const struct param_desc *d = e->ops->params; d && d->name; d++) {
 		double v = param_get(d, e->params);
 
-		if (isnan(v)) {
-			continue; /* not given */
+		if (!is_saved(d, e->params)) {
+			continue;
 		}
 		put_text(out, d->name);
 		if (d->type == PARAM_CHOICE) {
@@ -66,9 +74,16 @@ static void save_totals(const struct totals *t, struct buf *out)
 	}
 }
 
+static unsigned version_of(const struct experiment *e)
+{
+	return !e->ops->stream       ? SAVE_VERSION
+	       : backlog_is_plain(e) ? SAVE_VERSION_STREAM
+				     : SAVE_VERSION_GONE;
+}
+
 void experiment_save(const struct experiment *e, struct buf *out)
 {
-	buf_put_u8(out, e->ops->stream ? SAVE_VERSION_STREAM : SAVE_VERSION);
+	buf_put_u8(out, (uint8_t)version_of(e));
 	put_text(out, e->name);
 	put_text(out, e->ops->name);
 	save_params(e, out);
@@ -224,7 +239,7 @@ static bool has_all_params(const struct experiment *e, const struct experiment_s
 	size_t i = 0;
 
 	for (const struct param_desc *d = e->ops->params; d && d->name; d++) {
-		if (isnan(param_get(d, e->params))) {
+		if (!is_saved(d, e->params)) {
 			continue;
 		}
 		if (i == spec->nparams || strcmp(spec->params[i].name, d->name) != 0 ||
@@ -237,7 +252,7 @@ static bool has_all_params(const struct experiment *e, const struct experiment_s
 	return i == spec->nparams;
 }
 
-static int load_state(struct rd *in, struct experiment *e)
+static int load_state(struct rd *in, struct experiment *e, unsigned saved)
 {
 	struct policy_env env = experiment_env(e);
 	uint64_t version;
@@ -270,7 +285,7 @@ static int load_state(struct rd *in, struct experiment *e)
 		return rc;
 	}
 	version = rd_var(in);
-	rc = backlog_load(e, in);
+	rc = backlog_load(e, in, saved != SAVE_VERSION_GONE);
 	if (rc) {
 		return rc;
 	}
@@ -305,20 +320,20 @@ int experiment_load(
 	unsigned version = rd_u8(in);
 	int rc;
 
-	if (in->rc || version < SAVE_VERSION || version > SAVE_VERSION_STREAM) {
+	if (in->rc || version < SAVE_VERSION || version > SAVE_VERSION_GONE) {
 		return in->rc || version == 0 ? RC_CORRUPT : RC_VERSION;
 	}
 	arena_init(&mem, 1u << 20);
 	load_spec(in, &mem, &spec);
 	ops = in->rc ? NULL : find(spec.policy);
-	if (ops && version != (ops->stream ? SAVE_VERSION_STREAM : SAVE_VERSION)) {
+	if (ops && (ops->stream != NULL) != (version >= SAVE_VERSION_STREAM)) {
 		arena_release(&mem); /* from before there were backlogs: the log knows better */
 		return ops->stream ? RC_VERSION : RC_CORRUPT;
 	}
 	rc = ops && spec_check(&spec, &err) == 0 ? experiment_start(&spec, ops, false, &e, &err)
 						 : RC_CORRUPT;
 	if (rc == 0) {
-		rc = has_all_params(e, &spec) ? load_state(in, e) : RC_CORRUPT;
+		rc = has_all_params(e, &spec) ? load_state(in, e, version) : RC_CORRUPT;
 	}
 	arena_release(&mem);
 	if (rc) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/experiment_plan.h"
+#include "core/replay_impl.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 
@@ -33,8 +34,7 @@ static int out_of_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-__attribute__((format(printf, 3, 4))) static int diverge(
-    struct replay *r, const struct event *ev, const char *fmt, ...)
+int replay_diverge(struct replay *r, const struct event *ev, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -45,14 +45,13 @@ __attribute__((format(printf, 3, 4))) static int diverge(
 	return RC_CORRUPT;
 }
 
-/* A question of ours was refused, or there was no event to come. */
-static int refused(struct replay *r, const struct event *ev, int rc, const struct errinfo *why,
+int replay_refused(struct replay *r, const struct event *ev, int rc, const struct errinfo *why,
     struct errinfo *err)
 {
 	if (rc == RC_MEMORY) {
 		return out_of_memory(err);
 	}
-	return diverge(r, ev, "this %s is refused: %s", event_kind_names[ev->kind],
+	return replay_diverge(r, ev, "this %s is refused: %s", event_kind_names[ev->kind],
 	    why->text[0] ? why->text : err_name(rc));
 }
 
@@ -64,11 +63,11 @@ static int differ_decision(struct replay *r, const struct event *a, const struct
 	const struct arms *arms = experiment_arms(r->e);
 
 	if (a->decision.npicks != b->decision.npicks) {
-		return diverge(r, a, "%zu arms are logged, %zu are answered", a->decision.npicks,
-		    b->decision.npicks);
+		return replay_diverge(r, a, "%zu arms are logged, %zu are answered",
+		    a->decision.npicks, b->decision.npicks);
 	}
 	if (a->decision.prediction != b->decision.prediction) {
-		return diverge(r, a, "%.17g is logged as the prediction, %.17g is predicted",
+		return replay_diverge(r, a, "%.17g is logged as the prediction, %.17g is predicted",
 		    a->decision.prediction, b->decision.prediction);
 	}
 	for (size_t i = 0; i + 1 < a->decision.npicks; i++) {
@@ -78,19 +77,20 @@ static int differ_decision(struct replay *r, const struct event *a, const struct
 		}
 	}
 	if (a->decision.npicks == 0) {
-		return diverge(r, a, "what the policy noted for its update differs");
+		return replay_diverge(r, a, "what the policy noted for its update differs");
 	}
 	if (was->slot != is->slot || was->propensity != is->propensity) {
-		return diverge(r, a,
+		return replay_diverge(r, a,
 		    "arm %.64s with propensity %.17g is logged, %.64s with %.17g is drawn",
 		    was->slot < arms->n ? arms_id(arms, was->slot) : "?", was->propensity,
 		    arms_id(arms, is->slot), is->propensity);
 	}
 	if (a->decision.expires_us != b->decision.expires_us) {
-		return diverge(r, a, "its window is logged to close at %" PRIu64 ", not %" PRIu64,
+		return replay_diverge(r, a,
+		    "its window is logged to close at %" PRIu64 ", not %" PRIu64,
 		    a->decision.expires_us, b->decision.expires_us);
 	}
-	return diverge(r, a, "%s",
+	return replay_diverge(r, a, "%s",
 	    a->decision.nmemo != b->decision.nmemo ? "what the policy noted for its update differs"
 	    : a->decision.flags & DECISION_PMF
 		? "the distribution or its arms differ"
@@ -102,29 +102,29 @@ static int differ_feedback(struct replay *r, const struct event *a, const struct
 	const struct event_feedback *was = &a->feedback, *is = &b->feedback;
 
 	if (a->kind == EVENT_REWARD && was->status != is->status) {
-		return diverge(r, a, "status %s is logged, %s is due",
+		return replay_diverge(r, a, "status %s is logged, %s is due",
 		    feedback_status_names[was->status], feedback_status_names[is->status]);
 	}
 	if (was->narms != is->narms) {
-		return diverge(r, a, "the fate of %zu arms is logged, that of %zu is due",
+		return replay_diverge(r, a, "the fate of %zu arms is logged, that of %zu is due",
 		    was->narms, is->narms);
 	}
 	if (was->pick.slot != is->pick.slot || was->pick.propensity != is->pick.propensity) {
-		return diverge(r, a,
+		return replay_diverge(r, a,
 		    "slot %" PRIu32 " with propensity %.17g is logged, the decision at seq %" PRIu64
 		    " has %" PRIu32 " with %.17g",
 		    was->pick.slot, was->pick.propensity, was->ref, is->pick.slot,
 		    is->pick.propensity);
 	}
 	if (was->learn != is->learn) {
-		return diverge(
+		return replay_diverge(
 		    r, a, "%.17g is logged as learnt, %.17g is due", was->learn, is->learn);
 	}
-	return diverge(r, a, "flags %u are logged, %u are due, or its decision differs", was->flags,
-	    is->flags);
+	return replay_diverge(r, a, "flags %u are logged, %u are due, or its decision differs",
+	    was->flags, is->flags);
 }
 
-static int compare(
+int replay_compare(
     struct replay *r, const struct event *ev, const struct event *again, struct errinfo *err)
 {
 	buf_reset(&r->logged);
@@ -140,7 +140,10 @@ static int compare(
 		return 0;
 	}
 	if (ev->at_us != again->at_us) {
-		return diverge(r, ev, "its time is before that of the event before");
+		return replay_diverge(r, ev, "its time is before that of the event before");
+	}
+	if (ev->kind == EVENT_STREAM) {
+		return replay_differ_stream(r, ev, again);
 	}
 	return ev->kind == EVENT_DECISION ? differ_decision(r, ev, again)
 					  : differ_feedback(r, ev, again);
@@ -192,7 +195,7 @@ static int derive_decision(struct replay *r, const struct event *ev, struct erri
 		again.decision.arm = NULL;
 		again.decision.expires_us = d->expires_us;
 	}
-	return rc ? refused(r, ev, rc, &why, err) : compare(r, ev, &again, err);
+	return rc ? replay_refused(r, ev, rc, &why, err) : replay_compare(r, ev, &again, err);
 }
 
 /* The feedback as it was sent. */
@@ -253,29 +256,30 @@ static int derive_feedback(struct replay *r, const struct event *ev, struct erri
 	int rc;
 
 	if (f->ref == 0 || f->ref >= ev->seq) {
-		return diverge(r, ev, "its decision, seq %" PRIu64 ", is not before it", f->ref);
+		return replay_diverge(
+		    r, ev, "its decision, seq %" PRIu64 ", is not before it", f->ref);
 	}
 	rc = r->o.past(r->o.past_arg, f->ref, ev->seq, &r->mem, &d, &p, err);
 	if (rc == RC_NOT_FOUND || (rc == 0 && d.kind != EVENT_DECISION)) {
-		return diverge(r, ev, "seq %" PRIu64 " is not a decision", f->ref);
+		return replay_diverge(r, ev, "seq %" PRIu64 " is not a decision", f->ref);
 	}
 	if (rc) {
 		return rc;
 	}
 	for (size_t i = 0; i < d.decision.npicks; i++) {
 		if (d.decision.picks[i].slot >= experiment_arms(r->e)->n) {
-			return diverge(
+			return replay_diverge(
 			    r, ev, "its decision, seq %" PRIu64 ", has no such arm", f->ref);
 		}
 	}
 	rc = ask_again(r, ev, &d, &p, &again, &why);
 	if (rc) {
-		return refused(r, ev, rc, &why, err);
+		return replay_refused(r, ev, rc, &why, err);
 	}
 	if (!again.kind) {
-		return diverge(r, ev, "a reward is logged that counts for nothing");
+		return replay_diverge(r, ev, "a reward is logged that counts for nothing");
 	}
-	return compare(r, ev, &again, err);
+	return replay_compare(r, ev, &again, err);
 }
 
 /* A plan is computed again from the same state. */
@@ -286,7 +290,7 @@ static int derive_plan(struct replay *r, const struct event *ev, struct errinfo 
 
 	if (ev->plan.op != PLAN_DONE) {
 		if (!experiment_policy(r->e)->plan_due) {
-			return diverge(r, ev, "its policy makes no plans");
+			return replay_diverge(r, ev, "its policy makes no plans");
 		}
 		rc = experiment_plan_now(r->e, ev->at_us, &r->mem, &again, err);
 		if (rc) {
@@ -300,7 +304,7 @@ static int derive_plan(struct replay *r, const struct event *ev, struct errinfo 
 	}
 	if (ev->plan.op != PLAN_BEGIN &&
 	    (ev->plan.n != r->plan.len || memcmp(ev->plan.bytes, r->plan.data, r->plan.len) != 0)) {
-		return diverge(r, ev, "another plan comes out");
+		return replay_diverge(r, ev, "another plan comes out");
 	}
 	r->report.derived++;
 	return 0;
@@ -313,7 +317,7 @@ static int create(struct replay *r, const struct event *ev, struct errinfo *err)
 	int rc;
 
 	if (ev->kind != EVENT_CREATE || ev->seq != 1) {
-		return diverge(r, ev, "the log does not begin with a creation");
+		return replay_diverge(r, ev, "the log does not begin with a creation");
 	}
 	ops = r->o.find(ev->create.policy);
 	if (!ops) {
@@ -321,7 +325,7 @@ static int create(struct replay *r, const struct event *ev, struct errinfo *err)
 		    "policy %s is not known to this version", ev->create.policy);
 	}
 	rc = experiment_new(&ev->create, ops, ev->at_us, &r->e, &why);
-	return rc ? refused(r, ev, rc, &why, err) : 0;
+	return rc ? replay_refused(r, ev, rc, &why, err) : 0;
 }
 
 static int fold(struct replay *r, const struct event *ev, struct errinfo *err)
@@ -331,7 +335,7 @@ static int fold(struct replay *r, const struct event *ev, struct errinfo *err)
 	if (rc == RC_MEMORY) {
 		return out_of_memory(err);
 	}
-	return rc ? diverge(r, ev, "this %s does not fit the state before it",
+	return rc ? replay_diverge(r, ev, "this %s does not fit the state before it",
 			event_kind_names[ev->kind])
 		  : 0;
 }
@@ -344,7 +348,7 @@ int replay_event(struct replay *r, const struct event *ev, struct errinfo *err)
 	if (!r->e) {
 		rc = create(r, ev, err);
 	} else if (ev->seq != experiment_seq(r->e) + 1) {
-		rc = diverge(r, ev, "it follows seq %" PRIu64, experiment_seq(r->e));
+		rc = replay_diverge(r, ev, "it follows seq %" PRIu64, experiment_seq(r->e));
 	} else {
 		if (r->o.derive && ev->kind == EVENT_DECISION) {
 			rc = derive_decision(r, ev, err);
@@ -353,6 +357,9 @@ int replay_event(struct replay *r, const struct event *ev, struct errinfo *err)
 		}
 		if (rc == 0 && r->o.derive && ev->kind == EVENT_PLAN) {
 			rc = derive_plan(r, ev, err);
+		}
+		if (rc == 0 && r->o.derive && r->o.at && ev->kind == EVENT_STREAM) {
+			rc = replay_stream(r, ev, err);
 		}
 		rc = rc ? rc : fold(r, ev, err);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folds a log anew and checks it: every decision is asked for again (draws and propensities), every
- * piece of feedback is judged again, and what comes out must be the logged event byte for byte.
+ * piece of feedback is judged again, what a stream reads is looked for where it was offered, and
+ * what comes out must be the logged event byte for byte.
  * Events are pushed in the order of their seq, so memory does not grow with the log. Pure, one
  * thread. */
 #ifndef CORE_REPLAY_H
@@ -13,16 +14,20 @@
 typedef int replay_past_fn(void *arg, uint64_t ref, uint64_t before, struct arena *mem,
     struct event *ret, struct pending *ret_pending, struct errinfo *err);
 
+/* The event at a seq before the present one; it lives until the next call. */
+typedef int replay_event_fn(void *arg, uint64_t seq, struct event *ret, struct errinfo *err);
+
 struct replay_options {
 	const struct policy_ops *(*find)(const char *name);
 	bool derive;          /* else events are only folded */
 	replay_past_fn *past; /* NULL: feedback is only folded */
-	void *past_arg;
+	replay_event_fn *at;  /* NULL: what a stream does is only folded */
+	void *past_arg;       /* of both */
 };
 
 struct replay_report {
 	uint64_t events, decisions, rewards; /* folded so far */
-	uint64_t derived;                    /* decisions and feedback that came out alike */
+	uint64_t derived;                    /* events that came out alike */
 	uint64_t seq;                        /* of the first divergence; 0: none */
 	char text[320];                      /* what differs there */
 };

@@ -10,6 +10,7 @@
 /* How a policy wants its stream of arms kept. */
 struct stream_rules {
 	bool remember;        /* an id that was offered once is refused for ever */
+	bool stacked;         /* the newest is read first; never changes */
 	uint64_t backlog_max; /* arms that may wait; 0: any number */
 	uint64_t ttl_us;      /* one that waited longer is not read; 0: for ever */
 	uint64_t pull_us;     /* the window of a test's pull where there is none; 0: none */
@@ -21,6 +22,8 @@ struct stream_view {
 	double bench;        /* of the king; 0 without one */
 	double ratio;        /* decisions per arm that comes, as it is now */
 	uint64_t crowned, dropped, expired;
+	bool rechecking; /* asked for, or under way */
+	bool rechecks;   /* it can be asked for at all */
 };
 
 /* A policy that holds few arms of very many: those that wait are in the log, not in its state, and
@@ -35,6 +38,8 @@ struct stream_ops {
 	void (*read)(void *state, uint32_t slot);
 	/* changes; no more arms come, or one did */
 	void (*close)(void *state, bool closed);
+	/* changes; the best so far is to be measured anew. False, nothing changed: nothing is. */
+	bool (*recheck)(void *state);
 	const char *(*role)(const void *memo, size_t n); /* of a decision; static */
 	bool (*explores)(const void *memo, size_t n);
 	void (*show)(const void *state, struct stream_view *ret);

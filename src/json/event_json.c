@@ -382,7 +382,7 @@ static int put_stream(json_t *o, const struct event_stream *s)
 	json_t *arms;
 	int rc = set(o, "op", json_string_nocheck(stream_op_names[s->op]));
 
-	if (s->op == STREAM_CLOSE) {
+	if (s->op == STREAM_CLOSE || s->op == STREAM_RECHECK) {
 		return rc;
 	}
 	rc |= set(o, "position", json_integer((json_int_t)s->position));
@@ -393,6 +393,8 @@ static int put_stream(json_t *o, const struct event_stream *s)
 		rc |= set(o, "slot", json_integer(s->slot));
 		rc |= set(o, "arm", json_string_nocheck(s->id));
 		rc |= set(o, "label", json_string(s->label));
+	} else if (s->op == STREAM_WITHDRAW) {
+		rc |= set(o, "arm", json_string_nocheck(s->id));
 	} else if (s->op == STREAM_OFFER) {
 		arms = json_array();
 		for (size_t i = 0; i < s->n; i++) {
@@ -402,6 +404,10 @@ static int put_stream(json_t *o, const struct event_stream *s)
 		rc |= set(o, "arms", arms);
 		rc |= set(o, "before", json_integer((json_int_t)s->before));
 		rc |= set(o, "remember", json_boolean(s->remember));
+		if (s->stacked) {
+			rc |= set(o, "below", json_integer((json_int_t)s->below));
+			rc |= set(o, "below_offer", json_integer((json_int_t)s->below_offer));
+		}
 	}
 	return rc;
 }

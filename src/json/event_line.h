@@ -10,7 +10,7 @@
 
 /* Every member of any kind; each kind's table names those it has. */
 struct line {
-	uint64_t version, seq, ref, slots, seed, slot, position, offer, before;
+	uint64_t version, seq, ref, slots, seed, slot, position, offer, before, below, below_offer;
 	const char *memo, *bytes;
 	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint;
 	int kind, op, status, state, goal, late_rule, aggregate;

@@ -125,6 +125,8 @@ static const struct bind_field stream_fields[] = {
 	{"offer", BIND_U64, AT(offer), 0, 0, JSON_EXACT_MAX, NULL},
 	{"before", BIND_U64, AT(before), 0, 0, JSON_EXACT_MAX, NULL},
 	{"remember", BIND_BOOL, AT(remember), 0, 0, 0, NULL},
+	{"below", BIND_U64, AT(below), 0, 0, JSON_EXACT_MAX, NULL},
+	{"below_offer", BIND_U64, AT(below_offer), 0, 0, JSON_EXACT_MAX, NULL},
 	{"arm", BIND_ID, AT(arm), 0, 0, 0, NULL},
 	{"label", BIND_TEXT, AT(label), 0, 0, LABEL_MAX, NULL},
 	{"arms", BIND_JSON, AT(arms), 0, 0, 0, NULL},

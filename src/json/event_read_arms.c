@@ -76,11 +76,14 @@ int line_stream(struct line_source *s, struct event_stream *ret)
 	    .offer = l->offer,
 	    .before = l->before,
 	    .remember = l->remember,
+	    .stacked = json_object_get(s->o, "below_offer") != NULL,
+	    .below = l->below,
+	    .below_offer = l->below_offer,
 	    .slot = (uint32_t)l->slot,
 	    .id = l->arm,
 	    .label = l->label ? l->label : ""};
-	if (ret->op == STREAM_READ && !l->arm) {
-		return line_invalid(s, "/arm", "the arm that is read is missing");
+	if ((ret->op == STREAM_READ || ret->op == STREAM_WITHDRAW) && !l->arm) {
+		return line_invalid(s, "/arm", "the arm is missing");
 	}
 	if (ret->op == STREAM_OFFER) {
 		rc = arms_from_json(l->arms, "/arms", ARMS_MAX, s->mem, &arms, &ret->n, s->err);

@@ -7,6 +7,7 @@
 #include "json/spec_json.h"
 #include "json/stats_json.h"
 #include "serve/api_impl.h"
+#include "serve/engine_stream.h"
 
 static int find_arm(struct api_call *c, const struct experiment *e, uint32_t *ret)
 {
@@ -133,7 +134,19 @@ int api_arm_patch(struct api_call *c)
 	return rc ? rc : set_state(c, to);
 }
 
+/* An arm of a stream that waits has no slot yet. */
 int api_arm_delete(struct api_call *c)
 {
-	return set_state(c, ARM_RETIRED);
+	struct engine_item *it;
+	const struct experiment *e;
+	bool waits;
+	int rc = api_item(c, &it);
+
+	if (rc) {
+		return rc;
+	}
+	e = engine_lock(it);
+	waits = experiment_has_stream(e) && arms_find(experiment_arms(e), c->param[1]) == ARM_NONE;
+	engine_unlock(it);
+	return waits ? api_withdraw(c, it) : set_state(c, ARM_RETIRED);
 }

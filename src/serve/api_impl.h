@@ -42,6 +42,8 @@ api_handler api_stream;
 bool api_has_stream(struct engine_item *it);
 /* POST .../arms of a policy with a stream. */
 int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm *arms, size_t n);
+/* DELETE of an arm that is not held. */
+int api_withdraw(struct api_call *c, struct engine_item *it);
 /* Appends the groups of all experiments. */
 void metrics_groups(struct engine *g, struct buf *out);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arms for a policy with a stream: offered to its backlog, and the stream closed. */
+/* Arms for a policy with a stream: offered to its backlog and taken out of it again; the stream
+ * closed, its best arm tested again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -104,17 +105,39 @@ int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm 
 	return rc ? rc : send(c, arms, answers, n);
 }
 
-static int read_action(struct api_call *c)
+int api_withdraw(struct api_call *c, struct engine_item *it)
 {
-	static const char *const actions[] = {"close", NULL};
+	struct engine_work *w = &c->a->work;
+	struct engine_waiting arm;
+	json_t *out = NULL;
+	int rc = engine_seek_waiting(c->a->o.engine, it, c->param[1], &arm, &c->err);
+
+	if (rc) {
+		return rc;
+	}
+	engine_begin(w, it);
+	rc = api_if_match(c, it, w->e);
+	rc = rc ? rc : engine_withdraw(w, &arm, c->rq->now_us, &c->err);
+	if (rc == 0) {
+		out = json_pack("{ss ss sI}", "id", arm.id, "status", "withdrawn", "position",
+		    (json_int_t)arm.position);
+		api_etag(c, it, w->e);
+	}
+	api_wait(c, engine_commit(w));
+	return rc ? rc : out ? api_send(c, 200, out) : api_out_of_memory(c);
+}
+
+static int read_action(struct api_call *c, int *ret)
+{
+	static const char *const actions[] = {"close", "recheck", NULL};
 	static const struct bind_field fields[] = {
 	    {"action", BIND_CHOICE, 0, BIND_REQUIRED, 0, 0, actions},
 	    {.name = NULL},
 	};
 	json_t *body = NULL;
-	int action, rc = api_body(c, &body);
+	int rc = api_body(c, &body);
 
-	rc = rc ? rc : bind_object(body, fields, "", &c->a->mem, &action, &c->err);
+	rc = rc ? rc : bind_object(body, fields, "", &c->a->mem, ret, &c->err);
 	json_decref(body);
 	return rc;
 }
@@ -124,9 +147,9 @@ int api_stream(struct api_call *c)
 	struct engine_work *w = &c->a->work;
 	struct engine_item *it;
 	json_t *out = NULL;
-	int rc = api_item(c, &it);
+	int action = 0, rc = api_item(c, &it);
 
-	rc = rc ? rc : read_action(c);
+	rc = rc ? rc : read_action(c, &action);
 	if (rc) {
 		return rc;
 	}
@@ -136,7 +159,10 @@ int api_stream(struct api_call *c)
 		    "policy %s has no stream of arms", experiment_policy(w->e)->name);
 	}
 	rc = rc ? rc : api_if_match(c, it, w->e);
-	rc = rc ? rc : engine_close_stream(w, c->rq->now_us, &c->err);
+	if (rc == 0) {
+		rc = action ? engine_recheck(w, c->rq->now_us, &c->err)
+			    : engine_close_stream(w, c->rq->now_us, &c->err);
+	}
 	if (rc == 0) {
 		out = stream_to_json(w->e, engine_oldest_offer_us(it), c->rq->now_us);
 	}

@@ -12,7 +12,7 @@
 const char *const offer_fate_names[OFFER_FATES] = {"queued", "testing", "seen", "full"};
 
 struct ahead {
-	uint64_t offer, at_us;
+	uint64_t offer, position, at_us;
 	char id[ID_MAX + 1], label[LABEL_MAX + 1];
 };
 
@@ -31,8 +31,7 @@ struct flying {
 
 /* Guarded by the experiment's lock. */
 struct look_ahead {
-	struct ahead at[AHEAD_MAX]; /* a ring of the positions head, head + 1 ... */
-	uint64_t head;
+	struct ahead at[AHEAD_MAX]; /* a ring, in the order of their turns */
 	size_t first, n;
 	struct flying *flying;
 	size_t nflying; /* keys */
@@ -49,26 +48,28 @@ void engine_stream_free(struct look_ahead *l)
 	free(l);
 }
 
+static const struct ahead *last_of(const struct look_ahead *l)
+{
+	return &l->at[(l->first + l->n - 1) % AHEAD_MAX];
+}
+
 /* Made when it is needed first. The experiment is locked. */
 static struct look_ahead *ahead_of(struct engine_item *it)
 {
+	struct look_ahead *l = it->ahead;
 	struct stream_status s;
 
-	if (!it->ahead) {
-		it->ahead = calloc(1, sizeof(*it->ahead));
+	if (!l) {
+		it->ahead = l = calloc(1, sizeof(*it->ahead));
 	}
-	if (it->ahead) {
-		struct look_ahead *l = it->ahead;
-
-		experiment_stream_status(it->e, &s);
-		while (l->n && l->head < s.head) { /* read or skipped */
-			l->first = (l->first + 1) % AHEAD_MAX;
-			l->head++;
-			l->n--;
-		}
-		l->head = s.head;
+	experiment_stream_status(it->e, &s);
+	while (
+	    l && l->n &&
+	    (s.stacked ? l->at[l->first].position >= s.top : l->at[l->first].position < s.head)) {
+		l->first = (l->first + 1) % AHEAD_MAX; /* read or passed over */
+		l->n--;
 	}
-	return it->ahead;
+	return l;
 }
 
 uint64_t engine_oldest_offer_us(struct engine_item *it)
@@ -78,21 +79,44 @@ uint64_t engine_oldest_offer_us(struct engine_item *it)
 	return l && l->n ? l->at[l->first].at_us : 0;
 }
 
-/* The arms of an offer from a position on, as far as they follow on what is there. */
+/* Where the look-ahead goes on: the offer to look at first, and the position; of a stack the one
+ * after it. */
+struct ahead_end {
+	uint64_t offer, position;
+};
+
+static struct ahead_end end_of(const struct look_ahead *l, const struct stream_status *s)
+{
+	if (l->n) {
+		const struct ahead *a = last_of(l);
+
+		return (struct ahead_end){a->offer, a->position + !s->stacked};
+	}
+	return (struct ahead_end){s->head_seq, s->stacked ? s->top : s->head};
+}
+
+static void take_arm(struct look_ahead *l, const struct event *ev, uint64_t position)
+{
+	const struct spec_arm *arm = &ev->stream.arms[position - ev->stream.position];
+	struct ahead *a = &l->at[(l->first + l->n++) % AHEAD_MAX];
+
+	a->offer = ev->seq;
+	a->position = position;
+	a->at_us = ev->at_us;
+	memcpy(a->id, arm->id, strlen(arm->id) + 1);
+	memcpy(a->label, arm->label, strlen(arm->label) + 1);
+}
+
+/* The arms of an offer from a position on, in the order of their turns. */
 static void take_arms(struct look_ahead *l, const struct event *ev, uint64_t position)
 {
 	const struct event_stream *s = &ev->stream;
 
-	while (l->n < AHEAD_MAX && position == l->head + l->n && position - s->position < s->n) {
-		const struct spec_arm *arm = &s->arms[position - s->position];
-		struct ahead *a = &l->at[(l->first + l->n) % AHEAD_MAX];
-
-		a->offer = ev->seq;
-		a->at_us = ev->at_us;
-		memcpy(a->id, arm->id, strlen(arm->id) + 1);
-		memcpy(a->label, arm->label, strlen(arm->label) + 1);
-		l->n++;
-		position++;
+	while (s->stacked && l->n < AHEAD_MAX && position > s->position) {
+		take_arm(l, ev, --position);
+	}
+	while (!s->stacked && l->n < AHEAD_MAX && position - s->position < s->n) {
+		take_arm(l, ev, position++);
 	}
 }
 
@@ -101,27 +125,39 @@ static bool fetch(struct engine *g, struct engine_item *it)
 {
 	struct stream_status s;
 	struct look_ahead *l;
-	uint64_t from = 0, position = 0;
+	struct ahead_end end = {0}, now;
+	uint64_t position;
 	struct event ev;
 	bool due;
+	int rc;
 
 	pthread_mutex_lock(&it->lock);
 	l = !it->purged ? ahead_of(it) : NULL;
 	due = l != NULL;
 	if (l) {
 		experiment_stream_status(it->e, &s);
-		position = l->head + l->n;
-		from = l->n ? l->at[(l->first + l->n - 1) % AHEAD_MAX].offer : s.head_seq;
-		due = l->n < AHEAD_MAX / 2 && l->n < s.waiting;
+		end = end_of(l, &s);
+		due = l->n < AHEAD_MAX / 2 && l->n < s.offered - s.head;
 	}
 	pthread_mutex_unlock(&it->lock);
-	if (!due ||
-	    store_read_offer(g->reader, it->number, from, position, &g->seek_mem, &ev, NULL)) {
+	if (!due) {
+		return false;
+	}
+	position = end.position;
+	rc = s.stacked ? store_read_below(
+			     g->reader, it->number, end.offer, &position, &g->seek_mem, &ev, NULL)
+		       : store_read_offer(
+			     g->reader, it->number, end.offer, position, &g->seek_mem, &ev, NULL);
+	if (rc) {
 		return false;
 	}
 	pthread_mutex_lock(&it->lock);
 	l = ahead_of(it);
-	take_arms(l, &ev, position);
+	experiment_stream_status(it->e, &s);
+	now = end_of(l, &s);
+	if (now.offer == end.offer && now.position == end.position) {
+		take_arms(l, &ev, position);
+	}
 	pthread_mutex_unlock(&it->lock);
 	return true;
 }
@@ -135,25 +171,28 @@ void engine_look_ahead(struct engine *g, struct engine_item *it)
 void engine_read_arms(struct engine_work *w, uint64_t at_us)
 {
 	struct look_ahead *l;
-	uint64_t ttl_us;
 
 	if (!experiment_has_stream(w->e)) {
 		return;
 	}
-	ttl_us = experiment_stream_rules(w->e).ttl_us;
 	while (experiment_wants_arm(w->e) && (l = ahead_of(w->it)) != NULL && l->n) {
-		const struct ahead *a = &l->at[l->first];
-		size_t old = 0;
+		const struct ahead *a = &l->at[l->first], *old = NULL;
 		struct event ev;
 
-		while (ttl_us && old < l->n &&
-		       l->at[(l->first + old) % AHEAD_MAX].at_us + ttl_us < at_us) {
-			a = &l->at[(l->first + old++) % AHEAD_MAX];
+		for (size_t i = 0; i < l->n; i++) {
+			const struct ahead *next = &l->at[(l->first + i) % AHEAD_MAX];
+
+			if (!experiment_is_stale(w->e, next->at_us, at_us)) {
+				break;
+			}
+			old = next;
 		}
 		if (old) {
-			experiment_skip(w->e, l->head + old, a->offer, at_us, &ev);
+			experiment_skip(w->e, old->position, old->offer, at_us, &ev);
+		} else if (experiment_is_withdrawn(w->e, a->position)) {
+			experiment_pass(w->e, a->position, a->offer, at_us, &ev);
 		} else {
-			experiment_read(w->e, l->head, a->offer,
+			experiment_read(w->e, a->position, a->offer,
 			    &(struct spec_arm){.id = a->id, .label = a->label}, at_us, &ev);
 		}
 		if (engine_record(w, &ev, NULL, NULL)) {
@@ -350,6 +389,21 @@ static void wait_for_flying(struct engine_work *w, const struct look_ahead *l)
 	}
 }
 
+/* What was offered just now is next of a stack, and else last. */
+static void follow_offer(struct engine_item *it, const struct event *ev)
+{
+	struct look_ahead *l = ahead_of(it);
+	struct stream_status s;
+	struct ahead_end end;
+
+	experiment_stream_status(it->e, &s);
+	l->n = s.stacked ? 0 : l->n;
+	end = end_of(l, &s);
+	if (s.stacked || end.position - ev->stream.position < ev->stream.n) {
+		take_arms(l, ev, end.position);
+	}
+}
+
 int engine_offer(struct engine_work *w, const struct engine_offer *offer, uint64_t at_us,
     struct arena *mem, struct offer_answer *ret, struct errinfo *err)
 {
@@ -381,21 +435,14 @@ int engine_offer(struct engine_work *w, const struct engine_offer *offer, uint64
 	if (rc) {
 		return rc;
 	}
-	take_arms(ahead_of(w->it), &ev, l->head + l->n);
+	follow_offer(w->it, &ev);
 	engine_read_arms(w, at_us);
 	experiment_stream_status(w->e, &s);
 	for (size_t i = 0; i < o.n; i++) {
-		if (ret[i].fate == OFFER_QUEUED && ret[i].position < s.head) {
+		if (ret[i].fate == OFFER_QUEUED &&
+		    (s.stacked ? ret[i].position >= s.top : ret[i].position < s.head)) {
 			ret[i].fate = OFFER_TESTING;
 		}
 	}
 	return 0;
-}
-
-int engine_close_stream(struct engine_work *w, uint64_t at_us, struct errinfo *err)
-{
-	struct event ev;
-	int rc = experiment_close(w->e, at_us, &ev, err);
-
-	return rc ? rc : engine_record(w, &ev, NULL, err);
 }

@@ -6,6 +6,7 @@
 
 #include "core/experiment_stream.h"
 #include "serve/engine.h"
+#include "store/store_offer.h"
 
 enum offer_fate { OFFER_QUEUED, OFFER_TESTING, OFFER_SEEN, OFFER_FULL, OFFER_FATES };
 extern const char *const offer_fate_names[OFFER_FATES];
@@ -33,6 +34,20 @@ void engine_look_ahead(struct engine *g, struct engine_item *it);
 int engine_offer(struct engine_work *w, const struct engine_offer *o, uint64_t at_us,
     struct arena *mem, struct offer_answer *ret, struct errinfo *err);
 int engine_close_stream(struct engine_work *w, uint64_t at_us, struct errinfo *err);
+/* RC_INVALID, RC_STATE: nothing is there to be tested again. */
+int engine_recheck(struct engine_work *w, uint64_t at_us, struct errinfo *err);
+
+/* First half: an arm that may wait, by its id. RC_CORRUPT, RC_FAILED. */
+struct engine_waiting {
+	const char *id;
+	bool waits; /* it did when that was looked up */
+	uint64_t offer, position, head;
+};
+int engine_seek_waiting(struct engine *g, struct engine_item *it, const char *id,
+    struct engine_waiting *ret, struct errinfo *err);
+/* Second half. RC_NOT_FOUND; RC_BUSY: arms were read meanwhile, so ask again. */
+int engine_withdraw(
+    struct engine_work *w, const struct engine_waiting *a, uint64_t at_us, struct errinfo *err);
 /* Reads arms as long as the policy wants one and they are at hand. */
 void engine_read_arms(struct engine_work *w, uint64_t at_us);
 /* When the arm that is read next was offered; 0: it is not at hand. */

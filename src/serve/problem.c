@@ -52,6 +52,7 @@ const struct problem problem_table[] = {
 	{"unknown_decision", 404, "No such decision",
 	 "The id was never given out by this experiment. Ids made by the engine carry a check, so a truncated one is noticed."},
 	{"no_plan", 404, "The policy makes no plan", "Only recovering does."},
+	{"no_king", 409, "There is no king", "No arm has passed its test yet, so none can be tested again."},
 	{"unknown_policy", 422, "No such policy",
 	 "GET /v1/policies lists the policies and their parameters."},
 	{"unsupported_feedback", 422, "This policy does not take such feedback",

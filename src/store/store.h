@@ -100,7 +100,6 @@ int store_drain(struct store *s);
 /* Keys under which events are found again: hashes are negative, refs positive. */
 int64_t store_key_of_id(const struct store_reader *r, const char *decision_id);
 int64_t store_key_of_reward(const struct store_reader *r, const char *reward_key);
-int64_t store_key_of_offer(const struct store_reader *r, const char *id);
 
 /* A reader: sees what is committed. One thread each; as many as wanted. What gets events may look
  * up and find, but not read a range of events with the same reader. */
@@ -135,16 +134,5 @@ int store_last_seq(struct store_reader *r, uint32_t experiment, uint64_t *ret_se
 /* Refs (seqs of decisions) in [lo, hi] with the seq of each event that names them, ascending. */
 int store_read_refs(struct store_reader *r, uint32_t experiment, uint64_t lo, uint64_t hi,
     store_key_fn *fn, void *arg);
-/* Sets seen[keys[i].i] of the ids that were offered; keys ascend. mem is reset. */
-struct offer_key {
-	int64_t key; /* store_key_of_offer() */
-	size_t i;
-	const char *id;
-};
-int store_find_offers(struct store_reader *r, uint32_t experiment, const struct offer_key *keys,
-    size_t n, struct arena *mem, bool *seen, struct errinfo *err);
-/* The offer that holds this position, at seq `from` or later; RC_NOT_FOUND: not on disk yet. */
-int store_read_offer(struct store_reader *r, uint32_t experiment, uint64_t from, uint64_t position,
-    struct arena *mem, struct event *ret, struct errinfo *err);
 
 #endif

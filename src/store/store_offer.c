@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The backlogs of policies with a stream: which ids were offered, and what stands at a position.
  * Offers are chained by their keys: each has the seq of the one before. */
+#include "store/store_offer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,4 +132,82 @@ int store_read_offer(struct store_reader *r, uint32_t experiment, uint64_t from,
 		}
 	}
 	return store_reader_fail(r, rc, err);
+}
+
+static bool is_offer(const struct event *ev)
+{
+	return ev->kind == EVENT_STREAM && ev->stream.op == STREAM_OFFER;
+}
+
+int store_read_below(struct store_reader *r, uint32_t experiment, uint64_t from, uint64_t *position,
+    struct arena *mem, struct event *ret, struct errinfo *err)
+{
+	while (from > 1) {
+		struct event ev;
+		int rc;
+
+		arena_reset(mem);
+		rc = store_read_event(r, experiment, from, mem, &ev, err);
+		if (rc) {
+			return rc;
+		}
+		if (!is_offer(&ev) || !ev.stream.stacked || ev.stream.below_offer >= from ||
+		    *position < ev.stream.position ||
+		    *position - ev.stream.position > ev.stream.n) {
+			return store_reader_fail(r, RC_CORRUPT, err);
+		}
+		if (*position > ev.stream.position) {
+			*ret = ev;
+			return 0;
+		}
+		from = ev.stream.below_offer;
+		*position = ev.stream.below;
+	}
+	return RC_NOT_FOUND;
+}
+
+/* The first event under a key that is an offer of the id. */
+struct offer_walk {
+	struct seen_walk seen;
+	uint64_t seq, position;
+};
+
+static int meet_offer(void *arg, int64_t key, uint64_t seq)
+{
+	struct offer_walk *w = arg;
+	int rc = see_offer(&w->seen, key, seq);
+
+	if (rc >= 0 && *w->seen.seen && w->seq == 0) {
+		w->seq = seq;
+		w->position = w->seen.ev.stream.position + w->seen.at;
+		return 1;
+	}
+	return rc;
+}
+
+int store_find_offer(struct store_reader *r, uint32_t experiment, const char *id, struct arena *mem,
+    uint64_t *ret_seq, uint64_t *ret_position, struct errinfo *err)
+{
+	struct offer_key key = {.key = store_key_of_offer(r, id), .id = id};
+	bool seen = false;
+	struct offer_walk w = {.seen = {.r = r,
+				   .err = err,
+				   .experiment = experiment,
+				   .mem = mem,
+				   .key = &key,
+				   .end = &key + 1,
+				   .seen = &seen}};
+	int rc = store_reader_begin(r);
+
+	if (rc == 0) {
+		rc = r->ops->keys(r->db, experiment, key.key, key.key, meet_offer, &w);
+		store_reader_end(r);
+	}
+	rc = store_reader_fail(r, rc, err);
+	if (rc == 0 && !w.seq) {
+		return RC_NOT_FOUND;
+	}
+	*ret_seq = w.seq;
+	*ret_position = w.position;
+	return rc;
 }

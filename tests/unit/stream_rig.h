@@ -110,4 +110,14 @@ static inline char role(const struct play *p)
 	return "tkf"[p->memo[0]];
 }
 
+/* The next play is of this arm in this role. */
+static inline struct play expect(struct stream_rig *r, char arm, char as)
+{
+	struct play p = pull(r);
+
+	ck_assert_uint_eq(p.pick.slot, (uint32_t)(arm - 'a'));
+	ck_assert_int_eq(role(&p), as);
+	return p;
+}
+
 #endif

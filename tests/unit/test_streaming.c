@@ -2,16 +2,6 @@
 /* Streaming against the traces of its reference, worked out apart from this code. */
 #include "stream_rig.h"
 
-/* The next play is of this arm in this role. */
-static struct play expect(struct stream_rig *r, char arm, char as)
-{
-	struct play p = pull(r);
-
-	ck_assert_uint_eq(p.pick.slot, (uint32_t)(arm - 'a'));
-	ck_assert_int_eq(role(&p), as);
-	return p;
-}
-
 static void check_length(enum stream_mode mode, double delta, uint64_t want)
 {
 	struct stream_rig r;
