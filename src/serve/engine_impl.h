@@ -20,6 +20,7 @@ struct engine_item {
 	atomic_uint refs; /* the registry's, and whoever looks at it without the registry lock */
 	bool purged;
 	uint64_t created_ticket;
+	uint64_t base_seq;       /* the log begins after it */
 	uint64_t snapshot_seq;   /* of the newest snapshot that was queued or read */
 	uint64_t dirty_since_us; /* monotonic: when it first moved beyond that; 0: it did not */
 	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
