@@ -44,6 +44,7 @@ bool api_has_stream(struct engine_item *it);
 int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm *arms, size_t n);
 /* Appends the groups of all experiments. */
 void metrics_groups(struct engine *g, struct buf *out);
+void metrics_oldest(struct engine *g, struct buf *out);
 
 api_handler api_healthz, api_readyz, api_metrics, api_openapi, api_problem;
 

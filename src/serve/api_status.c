@@ -136,6 +136,7 @@ int api_metrics(struct api_call *c)
 	buf_init(&out, METRICS_BYTES_MAX);
 	metrics_render(&m, &out);
 	metrics_groups(g, &out);
+	metrics_oldest(g, &out);
 	c->rs->status = 200;
 	c->rs->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	c->rs->body = (char *)buf_take(&out, &c->rs->body_len);

@@ -87,7 +87,7 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 		return RC_MEMORY;
 	}
 	it->snapshot_seq = s->seq;
-	it->expiry_seq = s->cursor;
+	it->expiry_seq = it->oldest_seq = s->cursor;
 	r->out->snapshots++;
 	progress(r);
 	rc = engine_register(g, it);
@@ -114,6 +114,7 @@ static void begin_after(struct engine *g, uint32_t number, uint64_t seq)
 	if (it) {
 		it->base_seq = seq;
 		it->expiry_seq = it->expiry_seq < seq ? seq : it->expiry_seq;
+		it->oldest_seq = it->oldest_seq < seq ? seq : it->oldest_seq;
 	}
 }
 
