@@ -40,3 +40,15 @@ CREATE TABLE info (
 	name  TEXT NOT NULL PRIMARY KEY,
 	value BLOB NOT NULL
 ) WITHOUT ROWID, STRICT;
+
+-- version 2
+
+-- Where the log of an experiment begins that was pruned: the state after event seq, as a snapshot
+-- has it, and its crc32. What is left of events up to seq is not read. No cache: without it the
+-- events after it are of no use.
+CREATE TABLE base (
+	experiment INTEGER NOT NULL PRIMARY KEY,
+	seq        INTEGER NOT NULL,
+	cursor     INTEGER NOT NULL,
+	body       BLOB NOT NULL
+) STRICT;

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"export", "write the log of a state as JSON Lines", export_usage, cmd_export},
 	{"import", "make a state of an exported log", import_usage, cmd_import},
 	{"plan", "periodic slates for arms that recover, from their tables", plan_usage, cmd_plan},
+	{"prune", "remove old events from the log of a state", prune_usage, cmd_prune},
 	{"replay", "what a policy would have earned on a recorded log", replay_usage, cmd_replay},
 	{"reproduce", "the papers' experiments beside their figures", reproduce_usage, cmd_reproduce},
 	{"restore", "make a state of a backup", restore_usage, cmd_restore},

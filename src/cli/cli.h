@@ -47,6 +47,11 @@ bool state_is(const char *path); /* a directory, or called state.db */
 /* path is a state directory or its state.db. RC_NOT_FOUND, RC_IO, RC_CORRUPT, RC_VERSION ... */
 int state_open(const char *path, struct state *ret, struct errinfo *err);
 void state_close(struct state *s); /* also when zeroed */
+struct replay;
+/* Where the log of an experiment begins: *ret_after is 0, or the log was pruned up to there, and r
+ * stands at that state. RC_CORRUPT, RC_VERSION: that state cannot be read. */
+int state_begin(struct store_reader *r, uint32_t number, struct replay *replay, uint64_t *ret_after,
+    struct errinfo *err);
 /* The number of the experiment of this name; 0: none. */
 uint32_t state_find(const struct state *s, const char *name);
 

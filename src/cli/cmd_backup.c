@@ -133,7 +133,7 @@ static int copy_checked(struct state *s, const char *dir, struct errinfo *err)
 	progress_start(&bar, "pages", 0);
 	rc = store_copy(s->reader, p.part, on_copied, &bar, err);
 	progress_clear(&bar);
-	if (rc == 0 && verify_fold(p.part)) {
+	if (rc == 0 && verify_fold(p.part, NULL)) {
 		rc = err_set(err, RC_CORRUPT, "damaged", s->where,
 		    "the copy does not verify; see bandit verify, bandit salvage");
 	}

@@ -15,7 +15,9 @@ const char export_usage[] =
     "usage: bandit export STATE [--experiment E]\n"
     "\n"
     "Writes the log of a state as JSON Lines to standard output, experiment by experiment, in\n"
-    "log order. STATE is a state directory or its state.db; the daemon may run meanwhile.\n"
+    "log order. STATE is a state directory or its state.db; the daemon may run meanwhile. Of a "
+    "log\n"
+    "that was pruned standard error says at which seq it begins.\n"
     "\n"
     "  -e, --experiment E   this experiment alone\n";
 
@@ -52,17 +54,22 @@ static int write_event(void *arg, const struct event *ev)
 static int export_one(const struct state *s, uint32_t number, struct errinfo *err)
 {
 	struct export x = {.err = err};
-	uint64_t last = 0;
+	uint64_t last = 0, after = 0;
 	struct arena mem;
 	int rc;
 
 	replay_init(&x.replay, &(struct replay_options){.find = policy_find});
 	arena_init(&mem, MEM_MAX);
 	rc = store_last_seq(s->reader, number, &last);
-	progress_start(&x.progress, "events", last);
+	rc = rc ? rc : state_begin(s->reader, number, &x.replay, &after, err);
+	if (rc == 0 && after) {
+		fprintf(stderr, "%s: the log begins at seq %llu: what was before is pruned\n",
+		    s->list.names[number], (unsigned long long)after + 1);
+	}
+	progress_start(&x.progress, "events", last - after);
 	rc = rc ? rc
 		: store_read_events(
-		      s->reader, number, 0, last, SIZE_MAX, &mem, write_event, &x, err);
+		      s->reader, number, after, last, SIZE_MAX, &mem, write_event, &x, err);
 	progress_clear(&x.progress);
 	arena_release(&mem);
 	replay_release(&x.replay);

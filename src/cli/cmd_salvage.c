@@ -145,18 +145,58 @@ static void tell(const struct one *o, uint64_t kept, uint64_t last)
 	}
 }
 
+static int try_snapshot(void *arg, const struct store_snapshot *s)
+{
+	struct experiment *e;
+	struct rd in;
+	int rc;
+
+	rd_init(&in, s->body, s->len);
+	rc = experiment_load(&in, policy_find, &e);
+	if (rc == 0) {
+		replay_from(&((struct one *)arg)->replay, e);
+	}
+	return rc == RC_MEMORY ? rc : rc == 0;
+}
+
+/* A pruned log begins with the state that was kept or, when that is damaged, with a snapshot. */
+static int begin(struct one *o, uint64_t *ret_after)
+{
+	struct salvage *s = o->s;
+	int rc = state_begin(s->reader, o->number, &o->replay, ret_after, &o->why);
+
+	if (rc == RC_CORRUPT || rc == RC_VERSION) {
+		fprintf(stderr, "%s\n", o->why.text);
+		o->why.rc = 0;
+		o->why.text[0] = '\0';
+		rc = store_read_snapshots(s->reader, o->number, try_snapshot, NULL, o);
+	}
+	if (rc || !o->replay.e) {
+		*ret_after = 0;
+		return rc == RC_MEMORY ? rc : 0; /* as damaged as what is not there */
+	}
+	*ret_after = experiment_seq(o->replay.e);
+	rc = state_writer_begin(s->writer, experiment_name(o->replay.e), &o->why);
+	if (rc == 0) {
+		o->failed = state_writer_base(s->writer, *ret_after, o->replay.e, o->err);
+	}
+	return rc ? rc : o->failed;
+}
+
 static int salvage_one(struct salvage *s, uint32_t number, struct errinfo *err)
 {
 	struct one o = {.s = s, .number = number, .err = err};
-	uint64_t last = s->last[number], kept;
+	uint64_t last = s->last[number], kept, after = 0;
 	struct arena mem;
 	int rc;
 
 	arena_init(&mem, MEM_MAX);
 	replay_init(&o.replay, &(struct replay_options){.find = policy_find});
-	rc = store_read_events(
-	    s->reader, number, 0, STORE_SEQ_MAX, SIZE_MAX, &mem, keep, &o, &o.why);
-	kept = o.replay.report.events;
+	rc = begin(&o, &after);
+	rc = rc ? rc
+		: store_read_events(
+		      s->reader, number, after, STORE_SEQ_MAX, SIZE_MAX, &mem, keep, &o, &o.why);
+	kept = after + o.replay.report.events;
 	if (rc == RC_EXISTS) {
 		kept = 0;
 	}

@@ -53,6 +53,7 @@ struct check {
 	size_t nsnapshots, good;
 	struct progress progress;
 	uint64_t elapsed_us;
+	uint64_t base;    /* the log was pruned up to here; 0: it begins with 1 */
 	json_t *problems; /* [{"seq","text"}] */
 	struct errinfo err;
 };
@@ -149,6 +150,20 @@ static int fold(void *arg, const struct event *ev)
 	return rc ? rc : meet_snapshots(c);
 }
 
+/* A log that was pruned begins with the state that was kept. */
+static int begin(struct check *c, const struct state *s)
+{
+	int rc = state_begin(s->reader, c->number, &c->replay, &c->base, &c->err);
+
+	if (rc || !c->replay.e) {
+		return rc;
+	}
+	if (strcmp(experiment_name(c->replay.e), c->name) != 0) {
+		problem(c, c->base, "the log begins with the state of another experiment");
+	}
+	return meet_snapshots(c);
+}
+
 static int fold_log(struct check *c, const struct state *s)
 {
 	const struct replay_options o = {.find = policy_find,
@@ -164,10 +179,11 @@ static int fold_log(struct check *c, const struct state *s)
 	replay_init(&c->replay, &o);
 	rc = store_read_snapshots(s->reader, c->number, take_snapshot, bad_snapshot, c);
 	rc = rc ? rc : store_last_seq(s->reader, c->number, &last); /* never before its snapshots */
-	progress_start(&c->progress, "events", last);
-	rc =
-	    rc ? rc
-	       : store_read_events(s->reader, c->number, 0, last, SIZE_MAX, &mem, fold, c, &c->err);
+	rc = rc ? rc : begin(c, s);
+	progress_start(&c->progress, "events", last - c->base);
+	rc = rc ? rc
+		: store_read_events(
+		      s->reader, c->number, c->base, last, SIZE_MAX, &mem, fold, c, &c->err);
 	arena_release(&mem);
 	c->elapsed_us = clock_mono_us() - start;
 	if (rc == 0 && !c->replay.e) {
@@ -222,14 +238,19 @@ static void report(const struct check *c, json_t *list)
 
 	digest_text(c, digest);
 	json_array_append_new(
-	    list, json_pack("{ss sI sI sI sI sI ss sO}", "experiment", c->name, "events",
-		      (json_int_t)r->events, "decisions", (json_int_t)r->decisions, "rewards",
-		      (json_int_t)r->rewards, "derived", (json_int_t)r->derived, "snapshots",
-		      (json_int_t)c->good, "digest", digest, "problems", c->problems));
+	    list, json_pack("{ss sI sI sI sI sI sI ss sO}", "experiment", c->name, "first",
+		      (json_int_t)(c->base + 1), "events", (json_int_t)r->events, "decisions",
+		      (json_int_t)r->decisions, "rewards", (json_int_t)r->rewards, "derived",
+		      (json_int_t)r->derived, "snapshots", (json_int_t)c->good, "digest", digest,
+		      "problems", c->problems));
 	if (!c->a->json && !c->a->quiet && json_array_size(c->problems) == 0) {
 		printf("%s: sound: %" PRIu64 " events, %" PRIu64 " decisions, %" PRIu64
 		       " rewards, %zu snapshots, digest %s\n",
 		    c->name, r->events, r->decisions, r->rewards, c->good, digest);
+		if (c->base) {
+			printf("%s: verified from seq %" PRIu64 " on: what was before is pruned\n",
+			    c->name, c->base + 1);
+		}
 	}
 }
 
@@ -303,9 +324,9 @@ static int verify(const struct args *a)
 	return cli_flush("verify") || !sound ? CLI_WRONG : CLI_DONE;
 }
 
-int verify_fold(const char *where)
+int verify_fold(const char *where, const char *only)
 {
-	const struct args a = {.where = where, .no_draws = true, .quiet = true};
+	const struct args a = {.where = where, .only = only, .no_draws = true, .quiet = true};
 
 	return verify(&a) == CLI_DONE ? 0 : RC_CORRUPT;
 }

@@ -14,6 +14,7 @@ extern const char convert_usage[]; command_fn cmd_convert;
 extern const char export_usage[]; command_fn cmd_export;
 extern const char import_usage[]; command_fn cmd_import;
 extern const char plan_usage[]; command_fn cmd_plan;
+extern const char prune_usage[]; command_fn cmd_prune;
 extern const char replay_usage[]; command_fn cmd_replay;
 extern const char reproduce_usage[]; command_fn cmd_reproduce;
 extern const char restore_usage[]; command_fn cmd_restore;
@@ -23,7 +24,8 @@ extern const char token_usage[]; command_fn cmd_token;
 extern const char top_usage[]; command_fn cmd_top;
 extern const char verify_usage[]; command_fn cmd_verify;
 /* clang-format on */
-/* verify without deriving draws again; prints what is wrong alone. RC_CORRUPT. */
-int verify_fold(const char *where);
+/* verify without deriving draws again; prints what is wrong alone. only: one experiment, or NULL
+ * for all. RC_CORRUPT. */
+int verify_fold(const char *where, const char *only);
 
 #endif

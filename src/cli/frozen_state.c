@@ -66,7 +66,7 @@ static int fold_state(struct fold *f)
 {
 	struct state s;
 	int rc = state_open(f->path, &s, f->err);
-	uint64_t last = 0;
+	uint64_t last = 0, after = 0;
 	uint32_t number;
 
 	if (rc) {
@@ -75,8 +75,14 @@ static int fold_state(struct fold *f)
 	number = state_find(&s, f->name);
 	rc = number ? store_last_seq(s.reader, number, &last) : 0;
 	last = f->upto < last ? f->upto : last;
+	rc = rc || !number ? rc : state_begin(s.reader, number, &f->replay, &after, f->err);
+	if (rc == 0 && last < after) {
+		rc = err_set(f->err, RC_NOT_FOUND, "pruned", f->path,
+		    "the log of %s was pruned up to event %llu", f->name,
+		    (unsigned long long)after);
+	}
 	rc = rc || !number ? rc
-			   : store_read_events(s.reader, number, 0, last, SIZE_MAX, &f->mem,
+			   : store_read_events(s.reader, number, after, last, SIZE_MAX, &f->mem,
 				 add_event, f, f->err);
 	state_close(&s);
 	return rc;

@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "core/replay.h"
+#include "policies/policies.h"
+#include "store/care.h"
 
 #define DB_NAME "state.db"
 
@@ -67,6 +70,58 @@ int state_open(const char *path, struct state *ret, struct errinfo *err)
 		return err_set(err, rc, "open_failed", path, "%s", err_name(rc));
 	}
 	*ret = s;
+	return 0;
+}
+
+struct base {
+	struct experiment *e;
+	uint64_t seq; /* 0: none */
+	int rc;
+};
+
+static int take_base(void *arg, const struct store_snapshot *s)
+{
+	struct base *b = arg;
+	struct rd in;
+
+	rd_init(&in, s->body, s->len);
+	b->seq = s->seq;
+	b->rc = experiment_load(&in, policy_find, &b->e);
+	if (b->rc == 0 && experiment_seq(b->e) != s->seq) {
+		experiment_free(b->e);
+		b->rc = RC_CORRUPT;
+	}
+	return 1;
+}
+
+static void bad_base(void *arg, uint32_t experiment, uint64_t seq)
+{
+	struct base *b = arg;
+
+	(void)experiment;
+	b->seq = seq;
+	b->rc = RC_CORRUPT;
+}
+
+int state_begin(struct store_reader *r, uint32_t number, struct replay *replay, uint64_t *ret_after,
+    struct errinfo *err)
+{
+	struct base b = {.e = NULL};
+	int rc = store_read_bases(r, number, take_base, bad_base, &b);
+
+	if (rc) {
+		return err_set(err, rc, "read_failed", "", "%s", err_name(rc));
+	}
+	*ret_after = b.seq;
+	if (b.rc) {
+		return err_set(err, b.rc, "state_damaged", "",
+		    "the log was pruned up to seq %llu, and the state at which it begins %s",
+		    (unsigned long long)b.seq,
+		    b.rc == RC_VERSION ? "is of another version of the policy" : "is damaged");
+	}
+	if (b.e) {
+		replay_from(replay, b.e);
+	}
 	return 0;
 }
 

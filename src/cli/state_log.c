@@ -10,6 +10,7 @@
 #include "core/replay.h"
 #include "eval/jsonl_line.h"
 #include "policies/policies.h"
+#include "store/care.h"
 
 #define MEM_MAX ((size_t)64 << 20)
 
@@ -99,15 +100,26 @@ static int on_event(void *arg, const struct event *ev)
 
 static int next_experiment(struct walk *w)
 {
+	uint64_t base;
+	int rc;
+
 	do {
 		w->number++;
 	} while (w->number < w->state.list.numbers && !w->state.list.names[w->number]);
 	replay_release(&w->replay);
 	replay_init(&w->replay, &(struct replay_options){.find = policy_find});
 	w->seq = w->last = 0;
-	return w->number < w->state.list.numbers
-		   ? store_last_seq(w->state.reader, w->number, &w->last)
-		   : 0;
+	if (w->number >= w->state.list.numbers) {
+		return 0;
+	}
+	rc = store_base_seq(w->state.reader, w->number, &base);
+	if (rc == 0 && base) {
+		return err_set(w->err, RC_STATE, "pruned", w->state.list.names[w->number],
+		    "its log was pruned up to seq %llu and cannot be evaluated; take an export "
+		    "made before",
+		    (unsigned long long)base);
+	}
+	return rc ? rc : store_last_seq(w->state.reader, w->number, &w->last);
 }
 
 static int next(void *arg, struct jsonl_line *ret, struct errinfo *err)

@@ -7,15 +7,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/care.h"
 #include "store/registry.h"
 
 #define QUEUE_BYTES ((size_t)64 << 20)
+
+#define BASE_MAX ((size_t)2 << 30)
 
 struct state_writer {
 	struct store *store;
 	struct store_group group;
 	char (*names)[ID_MAX + 1];
 	uint32_t number;
+	struct base {
+		struct base *next;
+		uint32_t number;
+		uint64_t seq;
+		struct buf body;
+	} * bases; /* written at the end */
 	char *where;
 };
 
@@ -38,6 +47,13 @@ static void writer_free(struct state_writer *w)
 {
 	store_close(w->store);
 	store_group_release(&w->group);
+	while (w->bases) {
+		struct base *b = w->bases;
+
+		w->bases = b->next;
+		buf_release(&b->body);
+		free(b);
+	}
 	free(w->names);
 	free(w->where);
 	free(w);
@@ -97,6 +113,44 @@ int state_writer_begin(struct state_writer *w, const char *name, struct errinfo 
 	return rc ? err_set(err, rc, "not_written", "", "%s", err_name(rc)) : 0;
 }
 
+int state_writer_base(
+    struct state_writer *w, uint64_t seq, const struct experiment *e, struct errinfo *err)
+{
+	struct base *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
+	}
+	b->number = w->number;
+	b->seq = seq;
+	buf_init(&b->body, BASE_MAX);
+	experiment_save(e, &b->body);
+	b->next = w->bases;
+	w->bases = b;
+	return b->body.rc ? err_set(err, b->body.rc, "not_written", "", "%s", err_name(b->body.rc))
+			  : 0;
+}
+
+/* The store knows no logs that begin later, so these are told once it is closed. */
+static int plant(struct state_writer *w, struct errinfo *err)
+{
+	struct store_pruner *p = NULL;
+	struct errinfo why = {.rc = 0};
+	int rc = w->bases ? store_pruner_open(&store_sqlite, w->where, &p, &why) : 0;
+
+	for (const struct base *b = w->bases; rc == 0 && b; b = b->next) {
+		rc = store_prune_base(p,
+		    &(struct store_snapshot){.experiment = b->number,
+			.seq = b->seq,
+			.cursor = b->seq,
+			.body = b->body.data,
+			.len = b->body.len},
+		    true, &why);
+	}
+	store_pruner_close(p);
+	return rc ? err_set(err, rc, "not_written", w->where, "%s", why.text) : 0;
+}
+
 int state_writer_event(struct state_writer *w, const struct event *ev, struct errinfo *err)
 {
 	int rc = store_group_add(w->store, &w->group, w->number, ev);
@@ -126,6 +180,9 @@ int state_writer_close(struct state_writer *w, struct errinfo *err)
 		return 0;
 	}
 	rc = store_drain(w->store);
+	store_close(w->store);
+	w->store = NULL;
+	rc = rc ? rc : plant(w, err);
 	if (rc) {
 		err_set(err, rc, "not_written", w->where, "%s", err_name(rc));
 	}

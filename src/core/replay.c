@@ -20,6 +20,12 @@ void replay_init(struct replay *r, const struct replay_options *o)
 	buf_init(&r->plan, EVENT_BYTES_MAX);
 }
 
+void replay_from(struct replay *r, struct experiment *e)
+{
+	r->e = e;
+	r->base = experiment_seq(e);
+}
+
 void replay_release(struct replay *r)
 {
 	experiment_free(r->e);
@@ -258,6 +264,9 @@ static int derive_feedback(struct replay *r, const struct event *ev, struct erri
 	if (f->ref == 0 || f->ref >= ev->seq) {
 		return replay_diverge(
 		    r, ev, "its decision, seq %" PRIu64 ", is not before it", f->ref);
+	}
+	if (f->ref <= r->base) {
+		return 0;
 	}
 	rc = r->o.past(r->o.past_arg, f->ref, ev->seq, &r->mem, &d, &p, err);
 	if (rc == RC_NOT_FOUND || (rc == 0 && d.kind != EVENT_DECISION)) {

@@ -36,12 +36,16 @@ struct replay_report {
 struct replay {
 	struct replay_options o;
 	struct experiment *e; /* NULL before the first event */
+	uint64_t base;        /* the seq of replay_from() */
 	struct replay_report report;
 	struct arena mem;
 	struct buf logged, again, plan;
 };
 
 void replay_init(struct replay *r, const struct replay_options *o);
+/* The log begins after this state, which is taken over. Feedback on what is not in it any more is
+ * folded, not derived. */
+void replay_from(struct replay *r, struct experiment *e);
 void replay_release(struct replay *r);
 /* RC_CORRUPT: the event diverges, as the report says, and is not folded: stop. Also RC_VERSION (a
  * policy that is not known), RC_MEMORY and what past() returns, with err set. */

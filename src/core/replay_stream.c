@@ -40,7 +40,13 @@ static int offer_of(struct replay *r, const struct event *ev, uint64_t seq, uint
 	return rc;
 }
 
-/* Of a stack: whose turn it is. */
+/* What was offered before the log begins cannot be looked up. */
+static bool is_pruned(const struct replay *r, uint64_t offer)
+{
+	return offer > 1 && offer <= r->base;
+}
+
+/* Of a stack: whose turn it is; of a pruned offer no more is told than its seq. */
 struct turn {
 	uint64_t offer, position;
 };
@@ -55,6 +61,9 @@ static int next_of_stack(
 	experiment_stream_status(r->e, &s);
 	*ret = (struct turn){s.head_seq, s.top};
 	while (ret->offer > 1) {
+		if (is_pruned(r, ret->offer)) {
+			return 0;
+		}
 		rc = r->o.at(r->o.past_arg, ret->offer, &offer, err);
 		if (rc) {
 			return rc;
@@ -81,7 +90,7 @@ static int check_turn(
 	} else {
 		next = (struct turn){0, s.head};
 	}
-	if (rc == 0 && next.position != position) {
+	if (rc == 0 && !is_pruned(r, next.offer) && next.position != position) {
 		rc = replay_diverge(r, ev,
 		    "position %" PRIu64 " is logged, it is the turn of %" PRIu64, position,
 		    next.position);
@@ -94,8 +103,12 @@ static int derive_read(struct replay *r, const struct event *ev, struct errinfo 
 	const struct event_stream *s = &ev->stream;
 	const struct spec_arm *arm;
 	struct event offer, again;
-	int rc = check_turn(r, ev, s->position, err);
+	int rc;
 
+	if (is_pruned(r, s->offer)) {
+		return 0;
+	}
+	rc = check_turn(r, ev, s->position, err);
 	rc = rc ? rc : offer_of(r, ev, s->offer, s->position, &offer, err);
 	if (rc) {
 		return rc;
@@ -134,6 +147,9 @@ static int derive_skip(struct replay *r, const struct event *ev, struct errinfo 
 	} else if (!status.stacked) {
 		last.position--;
 	}
+	if (rc == 0 && is_pruned(r, last.offer)) {
+		return 0;
+	}
 	rc = rc ? rc : offer_of(r, ev, last.offer, last.position, &offer, err);
 	if (rc) {
 		return rc;
@@ -158,8 +174,12 @@ static int derive_withdrawal(struct replay *r, const struct event *ev, struct er
 {
 	const struct event_stream *s = &ev->stream;
 	struct event offer;
-	int rc = offer_of(r, ev, s->offer, s->position, &offer, err);
+	int rc;
 
+	if (is_pruned(r, s->offer)) {
+		return 0;
+	}
+	rc = offer_of(r, ev, s->offer, s->position, &offer, err);
 	if (rc == 0 && strcmp(offer.stream.arms[s->position - offer.stream.position].id, s->id)) {
 		return replay_diverge(
 		    r, ev, "arm %.64s was not offered at %" PRIu64, s->id, s->position);

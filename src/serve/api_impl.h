@@ -46,6 +46,7 @@ int api_offer(struct api_call *c, struct engine_item *it, const struct spec_arm 
 int api_withdraw(struct api_call *c, struct engine_item *it);
 /* Appends the groups of all experiments. */
 void metrics_groups(struct engine *g, struct buf *out);
+void metrics_oldest(struct engine *g, struct buf *out);
 
 api_handler api_healthz, api_readyz, api_metrics, api_openapi, api_problem;
 

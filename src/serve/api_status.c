@@ -136,6 +136,7 @@ int api_metrics(struct api_call *c)
 	buf_init(&out, METRICS_BYTES_MAX);
 	metrics_render(&m, &out);
 	metrics_groups(g, &out);
+	metrics_oldest(g, &out);
 	c->rs->status = 200;
 	c->rs->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	c->rs->body = (char *)buf_take(&out, &c->rs->body_len);
@@ -259,6 +260,13 @@ int api_events(struct api_call *c)
 		rc = arg_bool(c, "follow", follow, &follows);
 	}
 	rc = rc ? rc : api_arg_u64(c, "after", 0, &after);
+	if (rc == 0 && after < engine_log_begin(it) - 1) {
+		if (http_request_arg(c->rq, "after")) {
+			return err_set(&c->err, RC_STATE, "events_pruned", "after",
+			    "the log begins at seq %llu", (unsigned long long)engine_log_begin(it));
+		}
+		after = engine_log_begin(it) - 1;
+	}
 	rc = rc ? rc : api_arg_u64(c, "limit", follows ? UINT64_MAX : API_PAGE_DEFAULT, &limit);
 	if (rc) {
 		return rc;

@@ -71,6 +71,10 @@ int engine_find(struct engine *g, const char *name, struct engine_item **ret, st
 /* In order of creation after this number; NULL at the end. Numbers never repeat. */
 struct engine_item *engine_next(struct engine *g, uint32_t after);
 uint32_t engine_number(const struct engine_item *it);
+/* When the oldest decision that waits for a reward was made; 0: none does, or it is being looked
+ * for: up to a tick, after a start as long as the log is read. */
+uint64_t engine_oldest_open_us(struct engine_item *it);
+uint64_t engine_log_begin(const struct engine_item *it); /* the seq of the first event */
 /* Locked for reading views; the experiment is borrowed until engine_unlock. */
 const struct experiment *engine_lock(struct engine_item *it);
 void engine_unlock(struct engine_item *it);

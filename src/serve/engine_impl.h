@@ -20,12 +20,16 @@ struct engine_item {
 	atomic_uint refs; /* the registry's, and whoever looks at it without the registry lock */
 	bool purged;
 	uint64_t created_ticket;
+	uint64_t base_seq;       /* the log begins after it */
 	uint64_t snapshot_seq;   /* of the newest snapshot that was queued or read */
 	uint64_t dirty_since_us; /* monotonic: when it first moved beyond that; 0: it did not */
 	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
 	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
-	uint64_t plan_seq;       /* of the event that began the plan in the making; 0: none */
-	uint64_t plan_after_us;  /* monotonic: one that failed is not begun again before */
+	uint64_t oldest_seq;     /* no decision up to here waits for a reward */
+	uint64_t oldest_at_us; /* wall clock: when the first one that does was made; 0: not known */
+	uint64_t oldest_closed;   /* how many were closed when that was looked up */
+	uint64_t plan_seq;        /* of the event that began the plan in the making; 0: none */
+	uint64_t plan_after_us;   /* monotonic: one that failed is not begun again before */
 	struct look_ahead *ahead; /* of a policy with a stream; NULL until it is needed */
 };
 
@@ -42,7 +46,8 @@ struct engine {
 	uint64_t registry_seq;
 	unsigned char key[HASH_KEY_BYTES];
 	struct engine_work tick_work;
-	struct arena tick_mem, seek_mem;
+	uint32_t oldest_from; /* the experiment whose turn is next to be looked through */
+	struct arena tick_mem, seek_mem, oldest_mem;
 	pthread_t thread;
 	pthread_mutex_t wake_lock;
 	pthread_cond_t wake;
@@ -79,5 +84,7 @@ int engine_snapshot(struct engine *g, struct engine_item *it);
 /* engine_next() with a reference that its user gives back. */
 struct engine_item *engine_next_ref(struct engine *g, uint32_t after);
 int engine_expire(struct engine *g, struct engine_item *it, uint64_t at_us);
+/* engine_oldest.c: goes on with the search, until about this monotonic time. */
+int engine_seek_oldest(struct engine *g, struct engine_item *it, uint64_t until_us);
 
 #endif

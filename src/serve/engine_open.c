@@ -57,6 +57,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct engi
 	init_locks(g);
 	arena_init(&g->tick_mem, READ_MEMORY);
 	arena_init(&g->seek_mem, READ_MEMORY);
+	arena_init(&g->oldest_mem, READ_MEMORY);
 	engine_work_init(&g->tick_work, g);
 	engine_work_init(&g->plan_work, g);
 	rc = cache_new(o->cache_bytes, &g->cache);
@@ -112,6 +113,7 @@ void engine_close(struct engine *g)
 	engine_work_release(&g->tick_work);
 	engine_work_release(&g->plan_work);
 	arena_release(&g->seek_mem);
+	arena_release(&g->oldest_mem);
 	arena_release(&g->tick_mem);
 	pthread_cond_destroy(&g->wake);
 	pthread_cond_destroy(&g->plan_wake);

@@ -87,7 +87,7 @@ static int take_snapshot(void *arg, const struct store_snapshot *s)
 		return RC_MEMORY;
 	}
 	it->snapshot_seq = s->seq;
-	it->expiry_seq = s->cursor;
+	it->expiry_seq = it->oldest_seq = s->cursor;
 	r->out->snapshots++;
 	progress(r);
 	rc = engine_register(g, it);
@@ -105,6 +105,43 @@ static void bad_snapshot(void *arg, uint32_t experiment, uint64_t seq)
 	r->out->bad_snapshots++;
 	r->g->o.report(r->g->o.arg, RC_CORRUPT, "snapshot ignored",
 	    known ? r->list.names[experiment] : "", seq);
+}
+
+static void begin_after(struct engine *g, uint32_t number, uint64_t seq)
+{
+	struct engine_item *it = number < g->numbers ? g->by_number[number] : NULL;
+
+	if (it) {
+		it->base_seq = seq;
+		it->expiry_seq = it->expiry_seq < seq ? seq : it->expiry_seq;
+		it->oldest_seq = it->oldest_seq < seq ? seq : it->oldest_seq;
+	}
+}
+
+/* Where a pruned log begins; also the state, when there is no good snapshot. */
+static int take_base(void *arg, const struct store_snapshot *s)
+{
+	struct recovery *r = arg;
+	bool known = s->experiment < r->list.numbers && r->list.names[s->experiment];
+	int rc = take_snapshot(arg, s);
+
+	begin_after(r->g, s->experiment, s->seq);
+	if (rc == 0 && known &&
+	    (s->experiment >= r->g->numbers || !r->g->by_number[s->experiment])) {
+		rc = corrupt(r, s->experiment, s->seq, RC_CORRUPT,
+		    "the log was pruned up to here, and the state that was kept cannot be read: "
+		    "start the version that pruned it, or restore a backup");
+	}
+	return rc;
+}
+
+/* A snapshot that is good does without; there is none if the item is missing. */
+static void bad_base(void *arg, uint32_t experiment, uint64_t seq)
+{
+	struct recovery *r = arg;
+
+	bad_snapshot(arg, experiment, seq);
+	begin_after(r->g, experiment, seq);
 }
 
 static int create_from(struct recovery *r, const struct event *ev)
@@ -191,6 +228,9 @@ static int recover_all(struct recovery *r, struct arena *mem)
 	}
 	if (rc == 0) {
 		rc = store_read_snapshots(g->reader, 0, take_snapshot, bad_snapshot, r);
+	}
+	if (rc == 0) {
+		rc = store_read_bases(g->reader, 0, take_base, bad_base, r);
 	}
 	for (uint32_t i = 1; rc == 0 && i < r->list.numbers; i++) {
 		if (r->list.names[i]) {

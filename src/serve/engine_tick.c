@@ -8,6 +8,7 @@
 #include "serve/engine_impl.h"
 
 #define TICK_US (CLOCK_SECOND_US / 10)
+#define OLDEST_US (TICK_US / 20)
 #define CHUNK_EVENTS 512 /* of the log, looked at between two locks */
 #define SNAPSHOT_MAX ((size_t)2 << 30)
 #define SNAPSHOT_STALE_US (60 * CLOCK_SECOND_US)
@@ -27,7 +28,7 @@ int engine_snapshot(struct engine *g, struct engine_item *it)
 	pthread_mutex_lock(&it->lock);
 	experiment_save(it->e, &out);
 	seq = experiment_seq(it->e);
-	cursor = it->expiry_seq;
+	cursor = experiment_has_windows(it->e) ? it->expiry_seq : it->oldest_seq;
 	body = buf_take(&out, &len);
 	rc = body ? store_snapshot_put(g->store, it->number, seq, cursor, body, len) : RC_MEMORY;
 	if (rc == 0) {
@@ -167,6 +168,33 @@ int engine_expire(struct engine *g, struct engine_item *it, uint64_t at_us)
 	return made;
 }
 
+/* ---- the oldest open decision ---- */
+
+/* In turns, since one that has much to read would keep the others waiting. */
+static void seek_oldest(struct engine *g)
+{
+	uint64_t until_us = clock_mono_us() + OLDEST_US;
+	uint32_t begin = g->oldest_from, after = begin;
+	struct engine_item *it;
+	bool wrapped = false;
+
+	while (!store_failed(g->store) && clock_mono_us() < until_us) {
+		it = engine_next_ref(g, after);
+		if (!it || (wrapped && it->number > begin)) {
+			engine_item_unref(it);
+			if (wrapped) {
+				break;
+			}
+			wrapped = true;
+			after = 0;
+			continue;
+		}
+		after = g->oldest_from = it->number;
+		engine_seek_oldest(g, it, until_us); /* what fails shows in the next read */
+		engine_item_unref(it);
+	}
+}
+
 /* ---- the thread ---- */
 
 /* Every experiment once: one that fails keeps no other waiting, unless the store has failed. The
@@ -190,6 +218,7 @@ int engine_tick(struct engine *g, uint64_t at_us)
 		failed = failed ? failed : rc < 0 ? rc : 0;
 		engine_item_unref(it);
 	}
+	seek_oldest(g);
 	failed = failed ? failed : store_failed(g->store) ? RC_FAILED : 0;
 	return failed ? failed : made;
 }

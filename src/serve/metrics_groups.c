@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups of experiments in the text exposition. Names come from clients, so their number is
+/* Experiments and their groups in the text exposition. Names come from clients, so their number is
  * bounded: the first ones are shown, the rest is counted. */
+#include "base/clock.h"
 #include "serve/api_impl.h"
 
 /* Three lines each of at most 350 bytes: half of what the whole text may take. */
@@ -68,4 +69,39 @@ void metrics_groups(struct engine *g, struct buf *out)
 	buf_release(&decisions);
 	buf_release(&rewards);
 	buf_release(&sums);
+}
+
+void metrics_oldest(struct engine *g, struct buf *out)
+{
+	uint64_t now_us = clock_wall_us();
+	size_t n = 0, hidden = 0;
+
+	for (struct engine_item *it = engine_next(g, 0); it;
+	     it = engine_next(g, engine_number(it))) {
+		uint64_t at_us = engine_oldest_open_us(it);
+
+		if (!at_us || n == SERIES_MAX) {
+			hidden += at_us != 0;
+			continue;
+		}
+		if (n++ == 0) {
+			buf_printf(out,
+			    "# HELP banditd_oldest_unrewarded_decision_seconds Age of the oldest "
+			    "decision that waits for a reward.\n"
+			    "# TYPE banditd_oldest_unrewarded_decision_seconds gauge\n");
+		}
+		buf_printf(out,
+		    "banditd_oldest_unrewarded_decision_seconds{experiment=\"%s\"} %.3f\n",
+		    experiment_name(engine_lock(it)),
+		    now_us > at_us ? (double)(now_us - at_us) / 1e6 : 0);
+		engine_unlock(it);
+	}
+	if (n) {
+		buf_printf(out,
+		    "# HELP banditd_oldest_unrewarded_hidden Experiments with such a decision "
+		    "beyond the first %d.\n"
+		    "# TYPE banditd_oldest_unrewarded_hidden gauge\n"
+		    "banditd_oldest_unrewarded_hidden %zu\n",
+		    SERIES_MAX, hidden);
+	}
 }

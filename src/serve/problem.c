@@ -85,6 +85,8 @@ const struct problem problem_table[] = {
 	 "Only a decision made with \"defer\": true is activated."},
 	{"decision_closed", 409, "The decision is closed",
 	 "It was learnt from, or its window has closed."},
+	{"events_pruned", 410, "The events are gone",
+	 "The log was pruned. The detail names the seq at which it begins; without after it is read from there."},
 	{"precondition_failed", 412, "The experiment has changed",
 	 "If-Match names another revision. Read it again, then decide."},
 	{"body_too_large", 413, "The body is too large", "The detail names the limit. Split the batch."},

@@ -61,6 +61,10 @@ struct store_ops {
 	void (*rollback)(void *db);
 	int (*put_event)(void *db, const struct store_record *r); /* RC_CONFLICT: key is taken */
 	int (*put_snapshot)(void *db, const struct store_snapshot *s); /* keeps the two newest */
+	/* The state at which a log begins whose first events go; older snapshots go at once. NULL,
+	 * as the next and bases(): cannot. */
+	int (*put_base)(void *db, const struct store_snapshot *s);
+	int (*drop_event)(void *db, const struct store_record *r); /* its body is not looked at */
 	int (*put_info)(void *db, const char *name, const void *p, size_t n);
 	/* At most about `limit` rows of what is kept of it, its last event last; 1: there is more.
 	 */
@@ -75,6 +79,7 @@ struct store_ops {
 	    void *db, uint32_t experiment, int64_t lo, int64_t hi, store_key_fn *fn, void *arg);
 	/* By experiment, the newest first; experiment 0: of all. */
 	int (*snapshots)(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg);
+	int (*bases)(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg);
 	int (*last_seq)(void *db, uint32_t experiment, uint64_t *ret_seq); /* 0 when none */
 	/* Every experiment that has events, descending, with its last seq. */
 	int (*tails)(void *db, store_tail_fn *fn, void *arg);

@@ -76,11 +76,9 @@ static int put_event(void *db, const struct store_record *r)
 	return rc;
 }
 
-static int put_snapshot(void *db, const struct store_snapshot *s)
+static int put_state(struct sqlite_db *d, enum statement which, const struct store_snapshot *s)
 {
-	struct sqlite_db *d = db;
-	sqlite3_stmt *st = d->st[PUT_SNAPSHOT];
-	int rc;
+	sqlite3_stmt *st = d->st[which];
 
 	if (s->seq > STORE_SEQ_MAX || s->cursor > STORE_SEQ_MAX || s->len > INT_MAX) {
 		return RC_LIMIT;
@@ -89,10 +87,49 @@ static int put_snapshot(void *db, const struct store_snapshot *s)
 	bind_u64(st, 2, s->seq);
 	bind_u64(st, 3, s->cursor);
 	sqlite3_bind_blob(st, 4, s->body, (int)s->len, SQLITE_STATIC);
-	rc = step(d, PUT_SNAPSHOT);
+	return step(d, which);
+}
+
+static int put_snapshot(void *db, const struct store_snapshot *s)
+{
+	struct sqlite_db *d = db;
+	int rc = put_state(d, PUT_SNAPSHOT, s);
+
 	if (!rc) {
 		sqlite3_bind_int64(d->st[TRIM_SNAPSHOTS], 1, s->experiment);
 		rc = step(d, TRIM_SNAPSHOTS);
+	}
+	return rc;
+}
+
+static int put_base(void *db, const struct store_snapshot *s)
+{
+	struct sqlite_db *d = db;
+	int rc = put_state(d, PUT_BASE, s);
+
+	if (!rc) {
+		sqlite3_bind_int64(d->st[DROP_SNAPSHOTS], 1, s->experiment);
+		bind_u64(d->st[DROP_SNAPSHOTS], 2, s->seq);
+		rc = step(d, DROP_SNAPSHOTS);
+	}
+	return rc;
+}
+
+static int drop_event(void *db, const struct store_record *r)
+{
+	struct sqlite_db *d = db;
+	sqlite3_stmt *st = d->st[DROP_EVENT];
+	int rc;
+
+	sqlite3_bind_int64(st, 1, r->experiment);
+	bind_u64(st, 2, r->seq);
+	rc = step(d, DROP_EVENT);
+	st = d->st[DROP_KEY];
+	for (size_t i = 0; !rc && i < r->nkeys; i++) {
+		sqlite3_bind_int64(st, 1, r->experiment);
+		sqlite3_bind_int64(st, 2, r->keys[i]);
+		bind_u64(st, 3, r->seq);
+		rc = step(d, DROP_KEY);
 	}
 	return rc;
 }
@@ -107,26 +144,28 @@ static int put_info(void *db, const char *name, const void *p, size_t n)
 	return step(d, PUT_INFO);
 }
 
-/* Keys, then snapshots, then events from the oldest on: what is left after a stop between two
- * calls still has its last event, by which a caller sees that it has to go on. */
+/* Keys, then snapshots, then events and the base, events from the oldest on: what is left after a
+ * stop between two calls still has its last event, by which a caller sees that it has to go on. */
 static int erase(void *db, uint32_t experiment, size_t limit)
 {
-	static const enum statement order[] = {ERASE_KEYS, ERASE_SNAPSHOTS, ERASE_EVENTS};
+	static const enum statement order[] = {
+	    ERASE_KEYS, ERASE_SNAPSHOTS, ERASE_EVENTS, ERASE_BASE};
 	struct sqlite_db *d = db;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		sqlite3_stmt *st = d->st[order[i]];
+		bool slices = order[i] == ERASE_KEYS || order[i] == ERASE_EVENTS;
 		int rc;
 
 		sqlite3_bind_int64(st, 1, experiment);
-		if (order[i] != ERASE_SNAPSHOTS) {
+		if (slices) {
 			bind_u64(st, 2, limit);
 		}
 		rc = step(d, order[i]);
 		if (rc) {
 			return rc;
 		}
-		if (order[i] != ERASE_SNAPSHOTS && (size_t)sqlite3_changes(d->db) >= limit) {
+		if (slices && (size_t)sqlite3_changes(d->db) >= limit) {
 			return 1;
 		}
 	}
@@ -248,14 +287,24 @@ static int snapshot_row(struct sqlite_db *d, sqlite3_stmt *st, void *arg)
 	return rc ? rc : c->fn(c->arg, &s);
 }
 
-static int snapshots(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg)
+static int states(
+    struct sqlite_db *d, enum statement which, uint32_t experiment, struct snapshot_call *c)
 {
-	struct sqlite_db *d = db;
-	sqlite3_stmt *st = d->st[GET_SNAPSHOTS];
+	sqlite3_stmt *st = d->st[which];
 
 	sqlite3_bind_int64(st, 1, experiment);
 	sqlite3_bind_int64(st, 2, experiment ? experiment : UINT32_MAX);
-	return each(d, GET_SNAPSHOTS, snapshot_row, &(struct snapshot_call){fn, arg});
+	return each(d, which, snapshot_row, c);
+}
+
+static int snapshots(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg)
+{
+	return states(db, GET_SNAPSHOTS, experiment, &(struct snapshot_call){fn, arg});
+}
+
+static int bases(void *db, uint32_t experiment, store_snapshot_fn *fn, void *arg)
+{
+	return states(db, GET_BASES, experiment, &(struct snapshot_call){fn, arg});
 }
 
 static int last_seq(void *db, uint32_t experiment, uint64_t *ret_seq)
@@ -356,12 +405,15 @@ const struct store_ops store_sqlite = {
     .rollback = do_rollback,
     .put_event = put_event,
     .put_snapshot = put_snapshot,
+    .put_base = put_base,
+    .drop_event = drop_event,
     .put_info = put_info,
     .erase = erase,
     .maintain = maintain,
     .events = events,
     .keys = keys,
     .snapshots = snapshots,
+    .bases = bases,
     .last_seq = last_seq,
     .tails = tails,
     .get_info = get_info,

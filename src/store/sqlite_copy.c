@@ -69,19 +69,13 @@ static int sync_path(const char *path, struct errinfo *err)
 	return rc ? RC_IO : 0;
 }
 
-int sqlite_db_copy(void *db, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err)
+/* Into a file that is not there. */
+static int copy_file(
+    struct sqlite_db *d, const char *path, store_copied_fn *fn, void *arg, struct errinfo *err)
 {
-	struct sqlite_db *d = db;
-	char path[PATH_MAX];
 	sqlite3 *to = NULL;
-	int rc = enough_room(d, where, err), fd;
+	int rc, fd;
 
-	if (rc) {
-		return rc;
-	}
-	if (snprintf(path, sizeof(path), "%s/" SQLITE_DB_FILE, where) >= (int)sizeof(path)) {
-		return err_set(err, RC_INVALID, "storage", where, "the path is too long");
-	}
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		return err_set(err, errno == EEXIST ? RC_EXISTS : RC_IO, "storage", path, "%s",
@@ -94,6 +88,44 @@ int sqlite_db_copy(void *db, const char *where, store_copied_fn *fn, void *arg, 
 		copy_failed(to, rc, path, err);
 	}
 	sqlite3_close(to);
-	rc = rc ? sqlite_db_rc(rc) : sync_path(path, err);
+	return rc ? sqlite_db_rc(rc) : sync_path(path, err);
+}
+
+int sqlite_db_copy(void *db, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err)
+{
+	char path[PATH_MAX];
+	int rc = enough_room(db, where, err);
+
+	if (rc) {
+		return rc;
+	}
+	if (snprintf(path, sizeof(path), "%s/" SQLITE_DB_FILE, where) >= (int)sizeof(path)) {
+		return err_set(err, RC_INVALID, "storage", where, "the path is too long");
+	}
+	rc = copy_file(db, path, fn, arg, err);
+	return rc ? rc : sync_path(where, err);
+}
+
+int sqlite_db_keep(struct sqlite_db *d, const char *where, int version, struct errinfo *err)
+{
+	char path[PATH_MAX], part[PATH_MAX];
+	int rc = enough_room(d, where, err);
+
+	if (rc) {
+		return rc;
+	}
+	if (snprintf(path, sizeof(path), "%s.schema-%d", d->path, version) >= (int)sizeof(path) ||
+	    snprintf(part, sizeof(part), "%s.schema-%d.part", d->path, version) >=
+		(int)sizeof(part)) {
+		return err_set(err, RC_INVALID, "storage", where, "the path is too long");
+	}
+	unlink(part); /* of a start that was interrupted */
+	rc = copy_file(d, part, NULL, NULL, err);
+	if (rc == 0 && rename(part, path)) {
+		rc = err_set(err, RC_IO, "storage", path, "%s", strerror(errno));
+	}
+	if (rc) {
+		unlink(part);
+	}
 	return rc ? rc : sync_path(where, err);
 }

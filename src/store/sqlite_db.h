@@ -20,14 +20,20 @@ enum statement {
 	PUT_KEY,
 	PUT_SNAPSHOT,
 	TRIM_SNAPSHOTS,
+	PUT_BASE,
+	DROP_SNAPSHOTS,
+	DROP_EVENT,
+	DROP_KEY,
 	PUT_INFO,
 	ERASE_KEYS,
 	ERASE_SNAPSHOTS,
+	ERASE_BASE,
 	ERASE_EVENTS,
 	GET_EVENT,
 	GET_EVENTS,
 	GET_KEYS,
 	GET_SNAPSHOTS,
+	GET_BASES,
 	GET_LAST_SEQ,
 	GET_TAIL,
 	GET_INFO,
@@ -50,6 +56,8 @@ int sqlite_db_open(const char *where, bool readonly, void **ret_db, struct errin
 void sqlite_db_close(void *db);
 int sqlite_db_copy(
     void *db, const char *where, store_copied_fn *fn, void *arg, struct errinfo *err);
+/* A copy beside it, state.db.schema-N, before it becomes one of a newer schema. */
+int sqlite_db_keep(struct sqlite_db *d, const char *where, int version, struct errinfo *err);
 int sqlite_db_rc(int sqlite_rc); /* enum rc for SQLite's code; 0 for OK, ROW and DONE */
 
 #endif

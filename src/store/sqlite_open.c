@@ -45,10 +45,15 @@ static const char *const sql[STATEMENTS] = {
     [PUT_SNAPSHOT] = "REPLACE INTO snapshot VALUES (?1, ?2, ?3, ?4)",
     [TRIM_SNAPSHOTS] = "DELETE FROM snapshot WHERE experiment = ?1 AND seq < (SELECT seq FROM "
 		       "snapshot WHERE experiment = ?1 ORDER BY seq DESC LIMIT 1 OFFSET 1)",
+    [PUT_BASE] = "REPLACE INTO base VALUES (?1, ?2, ?3, ?4)",
+    [DROP_SNAPSHOTS] = "DELETE FROM snapshot WHERE experiment = ?1 AND seq < ?2",
+    [DROP_EVENT] = "DELETE FROM event WHERE experiment = ?1 AND seq = ?2",
+    [DROP_KEY] = "DELETE FROM event_key WHERE experiment = ?1 AND key = ?2 AND seq = ?3",
     [PUT_INFO] = "REPLACE INTO info VALUES (?1, ?2)",
     [ERASE_KEYS] = "DELETE FROM event_key WHERE experiment = ?1 AND (key, seq) IN (SELECT key, seq "
 		   "FROM event_key WHERE experiment = ?1 LIMIT ?2)",
     [ERASE_SNAPSHOTS] = "DELETE FROM snapshot WHERE experiment = ?1",
+    [ERASE_BASE] = "DELETE FROM base WHERE experiment = ?1",
     [ERASE_EVENTS] = "DELETE FROM event WHERE experiment = ?1 AND seq IN (SELECT seq FROM event "
 		     "WHERE experiment = ?1 ORDER BY seq LIMIT ?2)",
     [GET_EVENT] = "SELECT seq, body FROM event WHERE experiment = ?1 AND seq = ?2",
@@ -58,6 +63,8 @@ static const char *const sql[STATEMENTS] = {
 		 "ORDER BY key, seq",
     [GET_SNAPSHOTS] = "SELECT experiment, seq, cursor, body FROM snapshot WHERE experiment BETWEEN "
 		      "?1 AND ?2 ORDER BY experiment, seq DESC",
+    [GET_BASES] = "SELECT experiment, seq, cursor, body FROM base WHERE experiment BETWEEN ?1 AND "
+		  "?2 ORDER BY experiment",
     [GET_LAST_SEQ] = "SELECT seq FROM event WHERE experiment = ?1 ORDER BY seq DESC LIMIT 1",
     [GET_TAIL] =
 	"SELECT experiment, seq FROM event WHERE experiment < ?1 ORDER BY experiment DESC, "
@@ -171,18 +178,17 @@ static int exec(struct sqlite_db *d, const char *text, const char *what, struct 
 	return rc ? fail(d, rc, what, err) : 0;
 }
 
-/* One part of the schema and its number, in one transaction. */
+/* What the schema has become since, in one transaction: no file is of a version in between. */
 static int migrate(struct sqlite_db *d, int version, struct errinfo *err)
 {
 	char mark[96];
-	int rc;
+	int rc = exec(d, "BEGIN IMMEDIATE", "begin migration", err);
 
-	snprintf(mark, sizeof(mark), "PRAGMA user_version=%d; PRAGMA application_id=%d; COMMIT",
-	    version, APPLICATION_ID);
-	rc = exec(d, "BEGIN IMMEDIATE", "begin migration", err);
-	if (!rc) {
-		rc = exec(d, store_schema[version - 1], "migrate", err);
+	while (!rc && version < SCHEMA_VERSION) {
+		rc = exec(d, store_schema[version++], "migrate", err);
 	}
+	snprintf(mark, sizeof(mark), "PRAGMA user_version=%d; PRAGMA application_id=%d; COMMIT",
+	    SCHEMA_VERSION, APPLICATION_ID);
 	return rc ? rc : exec(d, mark, "commit migration", err);
 }
 
@@ -205,7 +211,9 @@ static int check_version(struct sqlite_db *d, int *ret_version, struct errinfo *
 	}
 	if (*ret_version > SCHEMA_VERSION) {
 		return err_set(err, RC_VERSION, "storage", d->path,
-		    "schema %d is newer than this program's %d", *ret_version, SCHEMA_VERSION);
+		    "schema %d is newer than this program's %d: start the version that wrote it, "
+		    "or restore a backup of schema %d",
+		    *ret_version, SCHEMA_VERSION, SCHEMA_VERSION);
 	}
 	if (*ret_version < 0 || (application == APPLICATION_ID && *ret_version == 0)) {
 		return err_set(err, RC_CORRUPT, "storage", d->path, "schema %d", *ret_version);
@@ -272,14 +280,25 @@ static int bring_up(struct sqlite_db *d, const char *where, struct errinfo *err)
 				 version, SCHEMA_VERSION)
 			   : err_set(err, RC_NOT_FOUND, "storage", d->path, "nothing there yet");
 	}
-	for (bool fresh = version == 0; version < SCHEMA_VERSION; fresh = false) {
-		rc = migrate(d, ++version, err);
-		if (!rc && fresh) {
+	if (version && version < SCHEMA_VERSION) {
+		struct errinfo why = {.rc = 0};
+
+		rc = sqlite_db_keep(d, where, version, &why);
+		if (rc) {
+			return err_set(err, rc, "storage", d->path,
+			    "schema %d is brought up to %d only after a copy, which failed: %s: %s",
+			    version, SCHEMA_VERSION, why.pointer,
+			    why.text[0] ? why.text : err_name(rc));
+		}
+	}
+	if (version < SCHEMA_VERSION) {
+		rc = migrate(d, version, err);
+		if (!rc && version == 0) {
 			rc = sync_directory(where, err);
 		}
-		if (rc) {
-			return rc;
-		}
+	}
+	if (rc) {
+		return rc;
 	}
 	rc = pragma_int(d, "PRAGMA page_size", &page);
 	if (rc) {

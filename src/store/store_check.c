@@ -26,7 +26,8 @@ struct key_check {
 	uint32_t experiment;
 	struct key_sum want, have;
 	bool begun, found;
-	int64_t key; /* the last one that was read, and its seq */
+	uint64_t base; /* what is left of events up to here does not count */
+	int64_t key;   /* the last one that was read, and its seq */
 	uint64_t seq;
 };
 
@@ -67,7 +68,9 @@ static int add_key(void *arg, int64_t key, uint64_t seq)
 	c->begun = true;
 	c->key = key;
 	c->seq = seq;
-	add(&c->have, key, seq);
+	if (seq > c->base) {
+		add(&c->have, key, seq);
+	}
 	return 0;
 }
 
@@ -110,7 +113,7 @@ static int each_event(struct key_check *c, store_decoded_fn *fn)
 		return 0; /* has no keys, and its bodies are no events */
 	}
 	return store_read_events(
-	    c->r, c->experiment, 0, STORE_SEQ_MAX, SIZE_MAX, &c->r->scratch, fn, c, c->err);
+	    c->r, c->experiment, c->base, STORE_SEQ_MAX, SIZE_MAX, &c->r->scratch, fn, c, c->err);
 }
 
 static int compare(struct key_check *c)
@@ -135,7 +138,8 @@ int store_check_keys(struct store_reader *r, uint32_t experiment, struct errinfo
 	int rc = store_reader_begin(r);
 
 	if (!rc) {
-		rc = compare(&c);
+		rc = store_base_seq(r, experiment, &c.base);
+		rc = rc ? rc : compare(&c);
 		store_reader_end(r);
 	}
 	return store_reader_fail(r, rc, err);

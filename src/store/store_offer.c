@@ -124,6 +124,7 @@ int store_read_offer(struct store_reader *r, uint32_t experiment, uint64_t from,
 			return 0;
 		}
 		seq = 0;
+		rc = rc == RC_NOT_FOUND ? 0 : rc; /* pruned: its key says what follows */
 		rc = rc ? rc
 			: r->ops->keys(
 			      r->db, experiment, (int64_t)from, (int64_t)from, take_seq, &seq);

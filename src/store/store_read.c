@@ -391,6 +391,14 @@ int store_read_snapshots(struct store_reader *r, uint32_t experiment, store_snap
 	return r->ops->snapshots(r->db, experiment, walk_snapshot, &w);
 }
 
+int store_read_bases(struct store_reader *r, uint32_t experiment, store_snapshot_fn *fn,
+    void (*bad)(void *arg, uint32_t experiment, uint64_t seq), void *arg)
+{
+	struct snapshot_walk w = {.fn = fn, .bad = bad, .arg = arg};
+
+	return r->ops->bases ? r->ops->bases(r->db, experiment, walk_snapshot, &w) : 0;
+}
+
 int store_last_seq(struct store_reader *r, uint32_t experiment, uint64_t *ret_seq)
 {
 	return r->ops->last_seq(r->db, experiment, ret_seq);

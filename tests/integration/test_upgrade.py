@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A state that an earlier version wrote: schema_N.sql, one for each version of the schema, is opened,
-folds to the digests it had then, answers old requests as they were answered, and goes on. Files
+folds to the digests it had then, answers old requests as they were answered, and goes on; a copy of what
+it was stays beside it. Files
 of a newer schema and of another program are refused and left as they are.
 
     test_upgrade.py --make FILE    a fixture of the schema of today, for a new version"""
@@ -100,10 +101,16 @@ class Upgrade(unittest.TestCase):
         db = sqlite3.connect(os.path.join(self.state, "state.db"))
         db.executescript(text + then)
         db.close()
-        said = {"digests": {}, "answers": {}}
+        said = {"digests": {}, "answers": {}, "dump": self.dump("state.db")}
         for key, value in re.findall(r"^-- (\w+) (\{.*\})$", text, re.M):
             said[key].update(json.loads(value))
         return said
+
+    def dump(self, file):
+        db = sqlite3.connect(os.path.join(self.state, file))
+        text = [db.execute("PRAGMA user_version").fetchone()[0], *db.iterdump()]
+        db.close()
+        return text
 
     def versions(self):
         with open(os.path.join(SOURCE, "schema", "store.sql"), encoding="utf-8") as f:
@@ -131,6 +138,33 @@ class Upgrade(unittest.TestCase):
                     c.close()
                     self.assertEqual(d.stop(), 0)
                 self.assertEqual(set(digests(self.state)), set(EXPERIMENTS))
+                copies = [f for f in os.listdir(self.state) if ".schema-" in f]
+                if version == self.versions()[-1]:
+                    self.assertEqual(copies, [])
+                else:
+                    self.assertEqual(copies, [f"state.db.schema-{version}"])
+                    self.assertEqual(self.dump(copies[0]), said["dump"])
+                    os.remove(os.path.join(self.state, copies[0]))
+                os.remove(os.path.join(self.state, "state.db"))
+
+    def test_without_room_for_a_copy_nothing_is_changed(self):
+        if len(self.versions()) < 2:
+            self.skipTest("there is one version")
+        said = self.load(self.versions()[0])
+        os.mkdir(os.path.join(self.state, f"state.db.schema-{self.versions()[0]}"))
+        told = subprocess.run([os.path.join(BUILD, "banditd"), "--listen", "127.0.0.1:0", "--state",
+                               self.state], capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(told.returncode, 0)
+        self.assertIn("only after a copy, which failed", told.stderr)
+        self.assertEqual(self.dump("state.db"), said["dump"])
+        self.assertEqual([f for f in os.listdir(self.state) if f.endswith(".part")], [])
+
+    def test_the_digests_are_those_of_then(self):
+        for version in self.versions():
+            with self.subTest(version=version):
+                said = self.load(version)
+                if version == self.versions()[-1]:  # bandit reads and never migrates
+                    self.assertEqual(digests(self.state), said["digests"])
                 os.remove(os.path.join(self.state, "state.db"))
 
     def refused(self, code, words):

@@ -152,6 +152,60 @@ END_TEST
 
 /* ---- deferred, void, arms, settings ---- */
 
+/* The search is bounded in each tick, so it may take some. */
+static uint64_t oldest_us(struct engine_rig *r)
+{
+	struct engine_item *it = rig_item(r, "one");
+
+	rig_drain(r);
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_int_ge(engine_tick(r->g, r->now_us), 0);
+		if (rig_totals(r, "one").open == 0 || engine_oldest_open_us(it)) {
+			break;
+		}
+	}
+	return engine_oldest_open_us(it);
+}
+
+START_TEST(the_oldest_decision_that_waits_is_known)
+{
+	struct engine_rig r;
+	char id[16];
+
+	for (size_t b = 0; b < 2; b++) {
+		rig_init(&r, place_backends[b]);
+		r.o.cache_bytes = RIG_SMALL_CACHE;
+		rig_open(&r);
+		rig_make(&r, "one", NULL);
+		ck_assert_uint_eq(oldest_us(&r), 0);
+		for (int i = 0; i < 2000; i++) {
+			r.now_us = RIG_START_US + (uint64_t)i * CLOCK_SECOND_US;
+			snprintf(id, sizeof(id), "d%d", i);
+			rig_decide(&r, "one", id, false);
+		}
+		ck_assert_uint_eq(oldest_us(&r), RIG_START_US);
+		for (int i = 0; i < 1500; i++) {
+			snprintf(id, sizeof(id), "d%d", i);
+			rig_reward(&r, "one", id, 1, NULL);
+		}
+		ck_assert_uint_eq(oldest_us(&r), RIG_START_US + 1500 * CLOCK_SECOND_US);
+		rig_reward(&r, "one", "d1700", 1, NULL); /* not the oldest */
+		ck_assert_uint_eq(oldest_us(&r), RIG_START_US + 1500 * CLOCK_SECOND_US);
+		rig_void(&r, "one", "d1500");
+		rig_reopen(&r);
+		ck_assert_uint_eq(oldest_us(&r), RIG_START_US + 1501 * CLOCK_SECOND_US);
+		for (int i = 1501; i < 2000; i++) {
+			snprintf(id, sizeof(id), "d%d", i);
+			rig_reward(&r, "one", id, 1, NULL);
+		}
+		ck_assert_uint_eq(oldest_us(&r), 0);
+		rig_decide(&r, "one", "again", false);
+		ck_assert_uint_eq(oldest_us(&r), r.now_us);
+		rig_release(&r);
+	}
+}
+END_TEST
+
 START_TEST(a_deferred_decision_counts_once_it_is_activated)
 {
 	struct engine_rig r;
@@ -314,6 +368,7 @@ RUN("engine_time", a_window_closes_at_its_time_and_the_default_is_learnt,
     an_experiment_that_fails_keeps_no_other_waiting, expiry_goes_on_after_a_restart,
     thousands_of_open_decisions_expire_with_a_tiny_cache,
     a_window_made_shorter_does_not_wait_for_decisions_that_are_closed,
+    the_oldest_decision_that_waits_is_known, arms_come_and_go,
     a_deferred_decision_counts_once_it_is_activated, arms_come_and_go,
     arms_that_are_added_together_differ, settings_change_and_stay_changed,
     the_thread_expires_and_takes_snapshots)
