@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ITEMS_FIRST 64
 #define START_BYTES_MAX ((size_t)16 << 20)
 
 static bool is_number(const char *s)
@@ -26,42 +25,28 @@ static int by_item(const void *a, const void *b)
 	return nx && lx != ly ? (lx > ly) - (lx < ly) : strcmp(x, y);
 }
 
-/* Puts the item where it belongs, once. */
-static int add_item(struct rejection_log *l, size_t *cap, const char *item, struct errinfo *err)
+/* Also those that were never taken: a policy may draw them, too. */
+static int list_items(struct rejection_log *l, struct errinfo *err)
 {
-	size_t lo = 0, hi = l->nitems, more = *cap ? 2 * *cap : ITEMS_FIRST;
-	void *items;
+	size_t n = log_arms_count(l->arms);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = by_item(l->items[mid], item);
-
-		if (c == 0) {
-			return 0;
-		}
-		lo = c < 0 ? mid + 1 : lo;
-		hi = c < 0 ? hi : mid;
-	}
-	if (l->nitems == SCAN_MAX) {
+	if (n > SCAN_MAX) {
 		return err_set(
 		    err, RC_LIMIT, "too_many", "", "the log has more than %d items", SCAN_MAX);
 	}
-	if (l->nitems == *cap) {
-		items = realloc(l->items, more * sizeof(*l->items));
-		if (!items) {
-			return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
-		}
-		l->items = items;
-		*cap = more;
+	l->items = malloc(n * sizeof(*l->items));
+	if (!l->items) {
+		return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 	}
-	memmove(l->items + lo + 1, l->items + lo, (l->nitems - lo) * sizeof(*l->items));
-	snprintf(l->items[lo], sizeof(*l->items), "%s", item);
-	l->nitems++;
+	for (; l->nitems < n; l->nitems++) {
+		snprintf(l->items[l->nitems], sizeof(*l->items), "%s",
+		    log_arms_id(l->arms, (uint32_t)l->nitems));
+	}
+	qsort(l->items, n, sizeof(*l->items), by_item);
 	return 0;
 }
 
-static int add_row(
-    struct rejection_log *l, size_t *cap, const struct round *row, struct errinfo *err)
+static void add_row(struct rejection_log *l, const struct round *row)
 {
 	double p = row->propensity / row->weight, r = row->reward;
 
@@ -74,33 +59,19 @@ static int add_row(
 	l->p_min = l->rows == 1 || p < l->p_min ? p : l->p_min;
 	l->p_max = p > l->p_max ? p : l->p_max;
 	l->dim = row->dim > l->dim ? row->dim : l->dim;
-	return add_item(l, cap, log_arms_id(l->arms, row->arm), err);
-}
-
-/* An arm that was never taken is one that a policy may draw, too. */
-static int add_eligible(struct rejection_log *l, size_t *cap, uint32_t *known, struct errinfo *err)
-{
-	int rc = 0;
-
-	for (; rc == 0 && *known < log_arms_count(l->arms); (*known)++) {
-		rc = add_item(l, cap, log_arms_id(l->arms, *known), err);
-	}
-	return rc;
 }
 
 static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
 {
-	size_t cap = 0, least = 0;
-	uint32_t known = 0;
+	size_t least = 0;
 	struct round round;
 	int rc = 0, more = 1;
 
 	while (rc == 0 && more == 1) {
 		more = log_next(in, &round, err);
 		if (more == 1 && round.has_reward) {
-			rc = add_row(l, &cap, &round, err);
-			rc = rc ? rc : round_file_add(l->kept, &round, err);
-			known += rc == 0 && round.arm == known;
+			add_row(l, &round);
+			rc = round_file_add(l->kept, &round, err);
 			least = round.neligible && (!least || round.neligible < least)
 				    ? round.neligible
 				    : least;
@@ -108,7 +79,7 @@ static int scan(struct log *in, struct rejection_log *l, struct errinfo *err)
 		l->skipped += more == 1 && !round.has_reward;
 	}
 	rc = rc ? rc : more;
-	rc = rc || l->rows == 0 ? rc : add_eligible(l, &cap, &known, err);
+	rc = rc || l->rows == 0 ? rc : list_items(l, err);
 	l->restricted = least && least < l->nitems;
 	l->counts = *log_counts(in);
 	l->refused = log_refused(&l->counts);
@@ -160,11 +131,6 @@ bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
 void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX])
 {
 	snprintf(ret, REJECTION_ID_MAX, "demo-%" PRIu64, row);
-}
-
-void rejection_context(uint64_t position, char ret[REJECTION_CONTEXT_MAX])
-{
-	snprintf(ret, REJECTION_CONTEXT_MAX, "{\"position\":%" PRIu64 "}", position);
 }
 
 int rejection_answers(
@@ -298,8 +264,7 @@ int rejection_ask(const struct rejection_log *l, const struct experiment *e,
 int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t row,
     const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err)
 {
-	char id[REJECTION_ID_MAX], context[REJECTION_CONTEXT_MAX];
-	struct select_in in = {.id = id, .context = context};
+	struct select_in in = {.id = NULL};
 	struct experiment_spec spec;
 	struct event d, ev;
 	struct pending p;
@@ -308,8 +273,6 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	int rc;
 
 	arena_reset(mem);
-	rejection_id(row, id);
-	rejection_context(round->position, context);
 	rc = rejection_ask(l, e, round, mem, &in);
 	rc = rc ? rc : experiment_select(e, &in, round->at_us, mem, &d, err);
 	rc = rc ? rc : experiment_apply(e, &d);
@@ -321,9 +284,8 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	    l, spec.seed, row, round, arms_id(experiment_arms(e), d.decision.picks[0].slot));
 	pending_start(&p, &d.decision);
 	if (keeps) {
-		rc = experiment_reward(e, &d, &p,
-		    &(struct reward_in){.reward = round->reward, .key = id}, round->at_us, mem, &ev,
-		    &status, err);
+		rc = experiment_reward(e, &d, &p, &(struct reward_in){.reward = round->reward},
+		    round->at_us, mem, &ev, &status, err);
 	} else {
 		rc = experiment_void(e, &d, &p, round->at_us, mem, &ev, err);
 	}

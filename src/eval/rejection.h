@@ -5,10 +5,10 @@
  * probability p_min/p.
  *
  * As operations on an experiment, the same in process and over the wire: it is created with the
- * arms of the log in the order of their ids; then, for row 1, 2, 3 ..., a decision "demo-ROW" with
- * the context {"position":k}, the features of the round and its eligible arms, and a reward with
- * the key "demo-ROW" where it is kept, else a void. So the same policy, seed and log give the same
- * decisions on either road. */
+ * arms of the log in the order of their ids; then, for row 1, 2, 3 ..., a decision with the
+ * features of the round and its eligible arms, and a reward where it is kept, else a void. So the
+ * same policy, seed and log give the same decisions on either road; over the wire the decision and
+ * the key of the reward are called "demo-ROW", so that they can be sent again. */
 #ifndef EVAL_REJECTION_H
 #define EVAL_REJECTION_H
 
@@ -42,8 +42,6 @@ bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
 
 #define REJECTION_ID_MAX 32
 void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX]);
-#define REJECTION_CONTEXT_MAX 48
-void rejection_context(uint64_t position, char ret[REJECTION_CONTEXT_MAX]);
 
 struct rejection_result {
 	uint64_t rounds, accepted, clicks;

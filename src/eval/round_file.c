@@ -14,8 +14,7 @@
 struct head {
 	uint64_t index, at_us;
 	double propensity, reward, weight;
-	uint32_t position, arm, has_reward, neligible;
-	uint64_t dim;
+	uint32_t position, arm, neligible, dim;
 };
 
 struct round_file {
@@ -73,9 +72,8 @@ int round_file_add(struct round_file *f, const struct round *round, struct errin
 	    .weight = round->weight,
 	    .position = round->position,
 	    .arm = round->arm,
-	    .has_reward = round->has_reward,
 	    .neligible = (uint32_t)round->neligible,
-	    .dim = round->dim};
+	    .dim = (uint32_t)round->dim};
 	bool ok = put(f, &h, sizeof(h), 1) && put(f, round->x, sizeof(*round->x), round->dim) &&
 		  put(f, round->eligible, sizeof(*round->eligible), round->neligible);
 
@@ -124,6 +122,6 @@ int round_file_next(struct round_file *f, struct round *ret, struct errinfo *err
 	    .x = f->x,
 	    .dim = h.dim,
 	    .weight = h.weight,
-	    .has_reward = h.has_reward};
+	    .has_reward = true};
 	return rc ? rc : 1;
 }

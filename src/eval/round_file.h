@@ -12,7 +12,7 @@ struct round_file;
 /* RC_IO, RC_MEMORY. */
 int round_file_new(struct round_file **ret, struct errinfo *err);
 void round_file_free(struct round_file *f); /* NULL is fine */
-/* All but the line. RC_IO: no room, say. */
+/* One with a reward; all but the line. RC_IO: no room, say. */
 int round_file_add(struct round_file *f, const struct round *round, struct errinfo *err);
 /* From the first again; nothing can be added any more. RC_IO. */
 int round_file_rewind(struct round_file *f, struct errinfo *err);
