@@ -112,7 +112,8 @@ static bool propensity(struct cursor *c, struct jsonl_line *l, double *ret)
 	if (!number_span(c, &p, &n)) {
 		return false;
 	}
-	k = &l->known[((unsigned char)p[n - 1] + 5 * (unsigned char)p[n / 2]) % JSONL_KNOWN];
+	k = &l->known
+		 ->number[((unsigned char)p[n - 1] + 5 * (unsigned char)p[n / 2]) % JSONL_NUMBERS];
 	if (n == k->n && memcmp(k->text, p, n) == 0) {
 		*ret = k->value;
 		return true;
@@ -214,49 +215,50 @@ static bool numbers(struct cursor *c, struct jsonl_line *l)
 	return LIT(c, "]");
 }
 
-static unsigned two(const char *p)
+static bool careful_instant(const struct jsonl_text *t, uint64_t *ret)
 {
-	return (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
+	char copy[CLOCK_TEXT_MAX];
+
+	if (t->n >= sizeof(copy)) {
+		return false;
+	}
+	memcpy(copy, t->p, t->n);
+	copy[t->n] = '\0';
+	return clock_parse(copy, ret) == 0;
 }
 
-/* "2026-01-31T08:00:00.000001Z"; days since 1970 by Hinnant's counting. */
-static bool instant(const struct jsonl_text *t, uint64_t *ret)
+/* "31.000001Z" after the minute. */
+static bool seconds(const char *p, uint64_t *ret_us)
 {
-	static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
-	const char *p = t->p;
-	unsigned y, m, d, us = 0;
-	char copy[CLOCK_TEXT_MAX];
-	uint64_t days;
+	static const uint64_t worth[] = {10000000, 1000000, 0, 100000, 10000, 1000, 100, 10, 1};
+	uint64_t us = 0;
 
-	for (size_t i = 0; i < sizeof(form) - 1; i++) {
-		if (t->n != sizeof(form) - 1 ||
-		    (form[i] == 'd' ? (unsigned)(p[i] - '0') > 9 : p[i] != form[i])) {
-			if (t->n >= sizeof(copy)) {
-				return false;
-			}
-			memcpy(copy, p, t->n);
-			copy[t->n] = '\0';
-			return clock_parse(copy, ret) == 0;
+	for (size_t i = 0; i < sizeof(worth) / sizeof(worth[0]); i++) {
+		if (i != 2 && (unsigned)(p[i] - '0') > 9) {
+			return false;
 		}
+		us += (unsigned)(p[i] - '0') * worth[i];
 	}
-	y = two(p) * 100 + two(p + 2);
-	m = two(p + 5);
-	d = two(p + 8);
-	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > 28 || two(p + 11) > 23 ||
-	    two(p + 14) > 59 || two(p + 17) > 59) {
-		memcpy(copy, p, t->n); /* the ends of months are for the careful one */
-		copy[t->n] = '\0';
-		return clock_parse(copy, ret) == 0;
+	*ret_us = us;
+	return p[0] < '6' && p[2] == '.' && p[9] == 'Z';
+}
+
+/* "2026-01-31T08:00:00.000001Z". Of many lines in a row the minute is the same. */
+static bool instant(const struct jsonl_text *t, struct jsonl_known *k, uint64_t *ret)
+{
+	uint64_t us;
+
+	if (!k || t->n != JSONL_MINUTE + 10 || !seconds(t->p + JSONL_MINUTE, &us)) {
+		return careful_instant(t, ret);
 	}
-	for (int i = 20; i < 26; i++) {
-		us = 10 * us + (unsigned)(p[i] - '0');
+	if (k->minute_us == 0 || memcmp(k->minute, t->p, JSONL_MINUTE) != 0) {
+		if (!careful_instant(t, ret)) {
+			return false;
+		}
+		memcpy(k->minute, t->p, JSONL_MINUTE);
+		k->minute_us = *ret - us;
 	}
-	y -= m <= 2;
-	days = (uint64_t)(y / 400) * 146097 + y % 400 * 365 + y % 400 / 4 - y % 400 / 100 +
-	       (153 * (m + (m > 2 ? -3U : 9U)) + 2) / 5 + d - 1 - 719468;
-	*ret =
-	    (days * 86400 + two(p + 11) * 3600 + two(p + 14) * 60 + two(p + 17)) * CLOCK_SECOND_US +
-	    us;
+	*ret = k->minute_us + us;
 	return true;
 }
 
@@ -342,7 +344,8 @@ bool jsonl_fast(const char *text, size_t n, struct jsonl_line *ret)
 
 	if (!LIT(&c, "{\"v\":1,\"experiment\":") || !string(&c, &ret->experiment) ||
 	    !LIT(&c, ",\"seq\":") || !whole(&c, &ret->seq) || !LIT(&c, ",\"at\":") ||
-	    !string(&c, &at) || !instant(&at, &ret->at_us) || !LIT(&c, ",\"kind\":\"")) {
+	    !string(&c, &at) || !instant(&at, ret->known, &ret->at_us) ||
+	    !LIT(&c, ",\"kind\":\"")) {
 		return false;
 	}
 	ret->kind = LIT(&c, "decision\"") ? JSONL_DECISION

@@ -17,12 +17,18 @@ struct jsonl_text {
 	size_t n;
 };
 
-/* Numbers that were read before, by their texts. Zeroed to start. */
-#define JSONL_KNOWN 64
-struct jsonl_number {
-	char text[24];
-	size_t n;
-	double value;
+/* Propensities that were read before, by their texts, and the last minute. One thread; zeroed to
+ * start. */
+#define JSONL_NUMBERS 64
+#define JSONL_MINUTE (sizeof("2026-01-31T08:00:") - 1)
+struct jsonl_known {
+	struct jsonl_number {
+		char text[24];
+		size_t n;
+		double value;
+	} number[JSONL_NUMBERS];
+	char minute[JSONL_MINUTE];
+	uint64_t minute_us;
 };
 
 struct jsonl_line {
@@ -35,7 +41,7 @@ struct jsonl_line {
 	struct jsonl_text *ids; /* eligible; buffers of the caller's */
 	double *x;
 	size_t nids, nx, ids_cap, x_cap;
-	struct jsonl_number *known; /* JSONL_KNOWN of the caller's, or NULL */
+	struct jsonl_known *known; /* of the caller's, or NULL */
 };
 
 void jsonl_line_release(struct jsonl_line *l);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,10 +44,12 @@ static int no_memory(struct errinfo *err)
 	return err_set(err, RC_MEMORY, "out_of_memory", "", "out of memory");
 }
 
-/* As many bytes as come at once, 0 at the end; negative: RC_IO. */
+/* As many bytes as come at once, 0 at the end; negative: RC_IO. Here alone a thread that reads
+ * ahead may be cancelled: a pipe may never say more. */
 static ssize_t read_some(struct line_in *in, void *to, size_t n, struct errinfo *err)
 {
 	ssize_t got;
+	int cancel;
 
 	if (in->fd < 0) {
 		n = n < in->nbytes ? n : in->nbytes;
@@ -58,7 +61,9 @@ static ssize_t read_some(struct line_in *in, void *to, size_t n, struct errinfo 
 		return (ssize_t)n;
 	}
 	do {
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancel);
 		got = read(in->fd, to, n);
+		pthread_setcancelstate(cancel, NULL);
 	} while (got < 0 && errno == EINTR);
 	return got < 0 ? err_set(err, RC_IO, "cannot_read", "", "%s", strerror(errno)) : got;
 }

@@ -3,7 +3,7 @@
 #ifndef EVAL_LOG_IMPL_H
 #define EVAL_LOG_IMPL_H
 
-#include "eval/line_in.h"
+#include "eval/line_ahead.h"
 #include "eval/log_read.h"
 
 #define LOG_AGAIN 2 /* no round from this line; whatever was wrong is counted */
@@ -16,6 +16,8 @@ struct log_reader {
 	/* 1, 0, LOG_AGAIN, or an error that stops. */
 	int (*next)(struct log *l, void *state, struct round *ret, struct errinfo *err);
 	void (*close)(void *state); /* NULL is fine */
+	/* What it makes of lines in another thread, with the state; zeroed: nothing. */
+	struct line_ahead_ops ahead;
 };
 
 extern const struct log_reader read_obd, read_jsonl, read_dsjson, read_vw;
@@ -23,8 +25,10 @@ extern const struct log_reader read_obd, read_jsonl, read_dsjson, read_vw;
 struct log {
 	const struct log_reader *reader;
 	void *state;
-	struct line_in *in;       /* NULL: from a source */
-	struct log_source source; /* or zeroed */
+	struct line_in *in; /* until the first line is asked for */
+	struct line_ahead *ahead;
+	struct line_given line;   /* the one that was given last */
+	struct log_source source; /* or zeroed: it is a file */
 	struct log_arms *arms;
 	char *path;
 	struct log_options o;

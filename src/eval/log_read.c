@@ -148,6 +148,7 @@ int log_open_source(const char *name, const struct log_source *s, const struct l
 void log_close(struct log *l)
 {
 	if (l) {
+		line_ahead_close(l->ahead); /* it may use the state */
 		if (l->reader) {
 			l->reader->close(l->state);
 		}
@@ -169,10 +170,8 @@ int log_next(struct log *l, struct round *ret, struct errinfo *err)
 		rc = l->reader->next(l, l->state, ret, err);
 		l->counts.rounds += rc == 1;
 	} while (rc == LOG_AGAIN || (rc == 1 && !log_part_has(&l->o.part, ret->index)));
-	if (l->in) {
-		l->counts.lines = line_in_number(l->in);
-		l->counts.bytes = line_in_total(l->in);
-	}
+	l->counts.lines = l->line.number;
+	l->counts.bytes = l->line.total;
 	return rc;
 }
 
@@ -188,13 +187,29 @@ const char *log_format(const struct log *l)
 
 /* ---- what readers share ---- */
 
+static int start_lines(struct log *l, struct errinfo *err)
+{
+	struct line_ahead_ops ops = l->reader->ahead;
+	struct line_in *in = l->in;
+
+	ops.arg = l->state;
+	l->in = NULL;
+	return line_ahead_open(in, &ops, &l->ahead, err);
+}
+
 int log_line(struct log *l, char **ret, size_t *ret_len, struct errinfo *err)
 {
 	struct errinfo why = {.rc = 0};
-	int rc = line_in_next(l->in, ret, ret_len, &why);
+	int rc = l->ahead ? 0 : start_lines(l, err);
 
+	if (rc) {
+		return rc;
+	}
+	rc = line_ahead_next(l->ahead, &l->line, &why);
+	*ret = l->line.text;
+	*ret_len = l->line.n;
 	if (rc == RC_LIMIT) {
-		return log_refuse(l, LOG_SYNTAX, line_in_number(l->in),
+		return log_refuse(l, LOG_SYNTAX, l->line.number,
 		    "the line is longer than %zu bytes", LINE_MAX_BYTES);
 	}
 	return rc < 0 ? err_set(err, rc, why.code, l->path, "%s", why.text) : rc;

@@ -28,8 +28,7 @@ static int number(struct log *l, const json_t *o, const char *key, double *ret)
 		return 1;
 	}
 	if (!json_is_number(v)) {
-		return log_refuse(
-		    l, LOG_VALUE, line_in_number(l->in), "%s is not a finite number", key);
+		return log_refuse(l, LOG_VALUE, l->line.number, "%s is not a finite number", key);
 	}
 	*ret = json_number_value(v);
 	return 1;
@@ -43,7 +42,7 @@ static const json_t *first(const json_t *v)
 /* The slots of ccb and slates: checked, not scored. */
 static int check_outcomes(struct log *l, const json_t *outcomes)
 {
-	uint64_t line = line_in_number(l->in);
+	uint64_t line = l->line.number;
 	const json_t *one, *v;
 	double cost = 0;
 	size_t i;
@@ -75,8 +74,7 @@ static int check_continuous(struct log *l, const json_t *label)
 		return LOG_AGAIN;
 	}
 	if (!(pdf > 0)) {
-		return log_refuse(
-		    l, LOG_PROPENSITY, line_in_number(l->in), "pdf_value is not above 0");
+		return log_refuse(l, LOG_PROPENSITY, l->line.number, "pdf_value is not above 0");
 	}
 	return log_skip(l, LOG_NOT_SCORED);
 }
@@ -123,8 +121,7 @@ static int weight_of(struct log *l, const json_t *o, double *ret)
 		return LOG_AGAIN;
 	}
 	if (!(pdrop >= 0 && pdrop < 1)) {
-		return log_refuse(
-		    l, LOG_VALUE, line_in_number(l->in), "pdrop does not lie in [0, 1)");
+		return log_refuse(l, LOG_VALUE, l->line.number, "pdrop does not lie in [0, 1)");
 	}
 	*ret = 1 / (1 - pdrop);
 	return 1;
@@ -277,7 +274,7 @@ static int dsjson_next(struct log *l, void *state, struct round *ret, struct err
 	if (rc != 1) {
 		return rc;
 	}
-	ret->line = line_in_number(l->in);
+	ret->line = l->line.number;
 	if (ret->line == 1 && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		n -= 3;
@@ -337,4 +334,4 @@ static bool dsjson_probe(const char *bytes, size_t n)
 }
 
 const struct log_reader read_dsjson = {
-    "dsjson", dsjson_probe, dsjson_open, dsjson_next, dsjson_close};
+    "dsjson", dsjson_probe, dsjson_open, dsjson_next, dsjson_close, {.slot_bytes = 0}};

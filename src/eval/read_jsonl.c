@@ -13,6 +13,7 @@
 #define OPEN_BYTES_MAX ((size_t)32 << 20)
 #define EXPERIMENTS_MAX 4096
 #define BUCKETS ((size_t)1 << 17)
+#define KEPT_IDS 64
 
 /* A decision that waits: its arms and numbers stand behind it. */
 struct open {
@@ -29,9 +30,16 @@ struct experiment_name {
 	bool minimise;
 };
 
-struct jsonl {
+/* A line that was looked at ahead. */
+struct ahead {
 	struct jsonl_line line;
-	struct jsonl_number known[JSONL_KNOWN];
+	bool fast;
+};
+
+struct jsonl {
+	struct jsonl_line *line; /* of an ahead, or own */
+	struct jsonl_line own;   /* what the fast reader did not take */
+	struct jsonl_known known[LINE_LOOKERS];
 	struct buf keep;
 	struct experiment_name *names;
 	size_t nnames, last;                            /* last: of the line before */
@@ -111,7 +119,7 @@ static int give(struct jsonl *r, struct open *o, struct round *ret)
 /* From a source it is the event's seq. */
 static uint64_t line_of(const struct log *l, const struct jsonl *r)
 {
-	return l->in ? line_in_number(l->in) : r->line.seq;
+	return l->source.next ? r->line->seq : l->line.number;
 }
 
 static int out_of_memory(struct errinfo *err)
@@ -122,7 +130,7 @@ static int out_of_memory(struct errinfo *err)
 /* 0, LOG_AGAIN: refused, or an error. */
 static int experiment_of(struct log *l, struct jsonl *r, uint32_t *ret, struct errinfo *err)
 {
-	const struct jsonl_text *t = &r->line.experiment;
+	const struct jsonl_text *t = &r->line->experiment;
 	struct experiment_name *names;
 	size_t i = r->last;
 
@@ -152,7 +160,7 @@ static int experiment_of(struct log *l, struct jsonl *r, uint32_t *ret, struct e
 
 static int new_open(struct log *l, struct jsonl *r, uint32_t experiment, struct errinfo *err)
 {
-	const struct jsonl_line *d = &r->line;
+	const struct jsonl_line *d = r->line;
 	uint64_t at = line_of(l, r);
 	struct open *o = malloc(sizeof(*o) + d->nx * sizeof(double) + d->nids * sizeof(uint32_t));
 	uint32_t *eligible;
@@ -190,13 +198,13 @@ static int decision(
 	uint64_t at = line_of(l, r);
 	int rc;
 
-	if (r->line.picks != 1) { /* a slate or a forecast */
+	if (r->line->picks != 1) { /* a slate or a forecast */
 		return log_skip(l, LOG_NOT_SCORED);
 	}
-	if (log_check_propensity(l, at, r->line.propensity) != 1) {
+	if (log_check_propensity(l, at, r->line->propensity) != 1) {
 		return LOG_AGAIN;
 	}
-	if (is_open(r, experiment, r->line.seq)) {
+	if (is_open(r, experiment, r->line->seq)) {
 		return log_refuse(l, LOG_LABELS, at, "the decision stands there already");
 	}
 	rc = new_open(l, r, experiment, err);
@@ -210,7 +218,7 @@ static int decision(
 
 static int feedback(struct log *l, struct jsonl *r, uint32_t experiment, struct round *ret)
 {
-	const struct jsonl_line *f = &r->line;
+	const struct jsonl_line *f = r->line;
 	struct open *o;
 
 	if (f->kind == JSONL_REWARD && f->pending && !f->has_learnt) {
@@ -239,19 +247,40 @@ static void clean(struct jsonl_line *l)
 	    .ids = l->ids, .x = l->x, .ids_cap = l->ids_cap, .x_cap = l->x_cap, .known = l->known};
 }
 
+/* In any thread. Room for many names is not kept, for there are many slots. */
+static void look(void *arg, int who, void *slot, const char *text, size_t n)
+{
+	struct jsonl *r = arg;
+	struct ahead *a = slot;
+
+	if (a->line.ids_cap > KEPT_IDS || a->line.x_cap > KEPT_IDS) {
+		jsonl_line_release(&a->line);
+		a->line = (struct jsonl_line){.kind = JSONL_OTHER};
+	}
+	clean(&a->line);
+	a->line.known = &r->known[who];
+	a->fast = jsonl_fast(text, n, &a->line);
+}
+
+static void release(void *slot)
+{
+	jsonl_line_release(&((struct ahead *)slot)->line);
+}
+
 /* 1: read; LOG_AGAIN: refused. */
 static int parse(struct log *l, struct jsonl *r, const char *text, size_t n, struct errinfo *err)
 {
+	struct ahead *a = l->line.slot;
 	const char *why = "";
 	bool twice;
 	int rc;
 
-	clean(&r->line);
-	if (jsonl_fast(text, n, &r->line)) {
+	r->line = a->fast ? &a->line : &r->own;
+	if (a->fast) {
 		return 1;
 	}
-	clean(&r->line);
-	rc = jsonl_slow(text, n, &r->line, &r->keep, &why, &twice);
+	clean(r->line);
+	rc = jsonl_slow(text, n, r->line, &r->keep, &why, &twice);
 	if (rc == RC_INVALID) {
 		return log_refuse(l, twice ? LOG_LABELS : LOG_SYNTAX, line_of(l, r), "%s", why);
 	}
@@ -265,9 +294,10 @@ static int read_event(struct log *l, struct jsonl *r, struct errinfo *err)
 	size_t n;
 	int rc;
 
-	if (!l->in) {
-		clean(&r->line);
-		return l->source.next(l->source.arg, &r->line, err);
+	if (l->source.next) {
+		r->line = &r->own;
+		clean(r->line);
+		return l->source.next(l->source.arg, r->line, err);
 	}
 	rc = log_line(l, &text, &n, err);
 	if (rc != 1) {
@@ -293,9 +323,9 @@ static int jsonl_next(struct log *l, void *state, struct round *ret, struct erri
 	if (rc) {
 		return rc;
 	}
-	switch (r->line.kind) {
+	switch (r->line->kind) {
 	case JSONL_CREATE:
-		r->names[experiment].minimise = r->line.minimise;
+		r->names[experiment].minimise = r->line->minimise;
 		return LOG_AGAIN;
 	case JSONL_DECISION:
 		return decision(l, r, experiment, ret, err);
@@ -320,7 +350,7 @@ static void jsonl_close(void *state)
 	free(r->given);
 	free(r->bucket);
 	free(r->names);
-	jsonl_line_release(&r->line);
+	jsonl_line_release(&r->own);
 	buf_release(&r->keep);
 	free(r);
 }
@@ -333,7 +363,7 @@ static int jsonl_open(struct log *l, void **ret, struct errinfo *err)
 		free(r);
 		return out_of_memory(err);
 	}
-	r->line.known = r->known;
+	r->line = &r->own;
 	buf_init(&r->keep, LINE_MAX_BYTES + 1);
 	r->open_max = l->o.open_max ? l->o.open_max : OPEN_MAX;
 	*ret = r;
@@ -347,4 +377,5 @@ static bool jsonl_probe(const char *bytes, size_t n)
 	return n >= sizeof(start) - 1 && memcmp(bytes, start, sizeof(start) - 1) == 0;
 }
 
-const struct log_reader read_jsonl = {"jsonl", jsonl_probe, jsonl_open, jsonl_next, jsonl_close};
+const struct log_reader read_jsonl = {"jsonl", jsonl_probe, jsonl_open, jsonl_next, jsonl_close,
+    {.slot_bytes = sizeof(struct ahead), .look = look, .release = release}};

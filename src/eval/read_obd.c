@@ -52,7 +52,7 @@ static int raw_row(struct log *l, struct obd *o, char **ret, size_t *ret_len, ui
 {
 	int rc = log_line(l, ret, ret_len, err);
 
-	*ret_line = line_in_number(l->in);
+	*ret_line = l->line.number;
 	if (rc != 1) {
 		return rc;
 	}
@@ -289,4 +289,5 @@ static bool obd_probe(const char *bytes, size_t n)
 	return false;
 }
 
-const struct log_reader read_obd = {"obd", obd_probe, obd_open, obd_next, obd_close};
+const struct log_reader read_obd = {
+    "obd", obd_probe, obd_open, obd_next, obd_close, {.slot_bytes = 0}};

@@ -94,7 +94,7 @@ static bool is_whole(double v)
 static void bad(struct log *l, struct event *e, enum log_reason reason, const char *why)
 {
 	if (!e->bad) {
-		log_refuse(l, reason, line_in_number(l->in), "%s", why);
+		log_refuse(l, reason, l->line.number, "%s", why);
 	}
 	e->bad = true;
 }
@@ -253,7 +253,7 @@ static void event_line(struct log *l, struct vw *r, struct event *e, const char 
 		return;
 	}
 	if (e->nlines++ == 0) {
-		e->line = line_in_number(l->in);
+		e->line = l->line.number;
 		features_clear(&r->features);
 		e->shape = k && is_word(&t[0], "ccb")      ? SHAPE_CCB
 			   : k && is_word(&t[0], "slates") ? SHAPE_SLATES
@@ -406,4 +406,4 @@ static bool vw_probe(const char *bytes, size_t n)
 	return memchr(bytes, '|', nl ? (size_t)(nl - bytes) : n) != NULL;
 }
 
-const struct log_reader read_vw = {"vw", vw_probe, vw_open, vw_next, vw_close};
+const struct log_reader read_vw = {"vw", vw_probe, vw_open, vw_next, vw_close, {.slot_bytes = 0}};

@@ -15,7 +15,7 @@ static bool same_text(const struct jsonl_text *a, const struct jsonl_text *b)
 
 static void assert_alike(const char *text)
 {
-	struct jsonl_number known[JSONL_KNOWN];
+	struct jsonl_known known;
 	struct jsonl_line a, b, again;
 	const char *why = "";
 	struct buf keep;
@@ -25,8 +25,8 @@ static void assert_alike(const char *text)
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
 	memset(&again, 0, sizeof(again));
-	memset(known, 0, sizeof(known));
-	a.known = again.known = known;
+	memset(&known, 0, sizeof(known));
+	a.known = again.known = &known;
 	buf_init(&keep, LINE_MAX_BYTES);
 	ck_assert_msg(jsonl_fast(text, n, &a), "%s", text);
 	ck_assert(jsonl_fast(text, n, &again) && again.propensity == a.propensity);
@@ -91,11 +91,11 @@ END_TEST
 
 START_TEST(numbers_that_were_read_before_are_not_mixed_up)
 {
-	struct jsonl_number known[JSONL_KNOWN];
+	struct jsonl_known known;
 
-	memset(known, 0, sizeof(known));
+	memset(&known, 0, sizeof(known));
 	for (unsigned i = 0; i < 30000; i++) {
-		struct jsonl_line l = {.known = known};
+		struct jsonl_line l = {.known = &known};
 		double p = (1 + i % 977) / 977.0;
 		char text[512];
 		int n = snprintf(text, sizeof(text),
