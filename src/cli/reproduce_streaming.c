@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One pass over arms that come one by one (Wang, ICML 2023): regret against uniform exploration, of
  * which the paper claims up to 70 % less, in 500 arms and 500,000 decisions. */
+#include "cli/instances.h"
 #include "cli/reproduce.h"
 
 #define K "500"
 #define T 500000
 #define SCALE 50000.0 /* K^(1/3) T^(2/3): the unit of the specification's table */
-#define ENV(shape) "{\"env\":\"stream\",\"arms\":" K ",\"shape\":\"" shape "\"}"
 #define PLAY(shape, mode)                                                                          \
 	{                                                                                          \
-		ENV(shape), "streaming:horizon=500000,arms_expected=" K ",mode=" mode, T, 20, 0,   \
-		    50                                                                             \
+		INSTANCE_STREAM(K, shape), INSTANCE_ONE_PASS(K, "500000", mode), T, 20, 0, 50      \
 	}
 #define IS(v, se)                                                                                  \
 	{                                                                                          \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* {"env":"stream","arms":500,"shape":"clear"}: so many arms with means drawn anew for each run, in
  * the order in which they come. clear: normal around 0.5 with deviation 0.1, within [0, 0.8], but
- * for one of 0.82; mix: uniform in [0, 1]. Arm a answers 1 with its mean, else 0. A policy that
- * takes them one by one reads them in this order; others have them all at once. */
+ * for one of 0.82; mix: uniform in [0, 1]; hard: all 0.5 but for one that is better by eps,
+ * (K / T)^(1/3) of 500 arms in 500,000 decisions. Arm a answers 1 with its mean, else 0. A policy
+ * that takes them one by one reads them in this order; others have them all at once. */
 #include <stdlib.h>
 
 #include "eval/env.h"
@@ -10,6 +11,10 @@
 
 #define CLEAR_MOST 0.8
 #define CLEAR_BEST 0.82
+#define HARD_MEAN 0.5
+#define HARD_BEST 0.6
+
+enum shape { CLEAR, MIX, HARD };
 
 struct given {
 	const json_t *env;
@@ -20,7 +25,7 @@ struct given {
 struct stream {
 	double *mean, best;
 	uint32_t arms;
-	bool clear;
+	enum shape shape;
 };
 
 static void stream_release(void *env)
@@ -32,7 +37,7 @@ static void stream_release(void *env)
 
 static int stream_read(void *env, const json_t *spec, struct errinfo *err)
 {
-	static const char *const shapes[] = {"clear", "mix", NULL};
+	static const char *const shapes[] = {"clear", "mix", "hard", NULL};
 	static const struct bind_field fields[] = {
 	    {"env", BIND_JSON, offsetof(struct given, env), 0, 0, 0, NULL},
 	    {"shape", BIND_CHOICE, offsetof(struct given, shape), 0, 0, 0, shapes},
@@ -46,7 +51,7 @@ static int stream_read(void *env, const json_t *spec, struct errinfo *err)
 	if (rc) {
 		return rc;
 	}
-	e->clear = given.shape == 0;
+	e->shape = (enum shape)given.shape;
 	e->arms = (uint32_t)given.arms;
 	e->mean = calloc(e->arms, sizeof(*e->mean));
 	return e->mean ? 0 : RC_MEMORY;
@@ -61,8 +66,8 @@ static double draw_mean(const struct stream *e, struct rng *rng)
 {
 	double v;
 
-	if (!e->clear) {
-		return rng_uniform(rng);
+	if (e->shape != CLEAR) {
+		return e->shape == MIX ? rng_uniform(rng) : HARD_MEAN;
 	}
 	do {
 		v = 0.5 + 0.1 * rng_normal(rng);
@@ -83,8 +88,8 @@ static void stream_ask(void *env, uint64_t t, struct rng *rng, struct env_ask *r
 	for (uint32_t i = 0; i < e->arms; i++) {
 		e->mean[i] = draw_mean(e, rng);
 	}
-	if (e->clear) {
-		e->mean[rng_below(rng, e->arms)] = CLEAR_BEST;
+	if (e->shape != MIX) {
+		e->mean[rng_below(rng, e->arms)] = e->shape == CLEAR ? CLEAR_BEST : HARD_BEST;
 	}
 	for (uint32_t i = 0; i < e->arms; i++) {
 		e->best = e->mean[i] > e->best ? e->mean[i] : e->best;
