@@ -896,6 +896,20 @@ class Tallying(ApiTest):
         self.assertEqual(self.counted(path, "subjects"), [2, 1])
         self.problem(self.c.post(path + "/decisions", {}), 422, "missing_field", "/subject")
 
+    def test_subjects_of_an_arm_that_goes_begin_anew_elsewhere(self):
+        path = self.tally(memory_bound=1, mode="pooled")
+        for who in ("ann", "ann", "bob", "bob"):
+            self.decide(path, subject=who)
+        self.assertEqual(self.counted(path, "used"), [1, 1])
+        self.ok(self.c.delete(path + "/arms/a"))
+        self.assertEqual(self.decide(path, subject="ann")["arm"], "b")  # burn-in again
+        self.assertEqual(self.counted(path, "used")[-1], 1)
+        self.assertEqual(self.decide(path, subject="ann")["arm"], "b")
+        self.assertEqual(self.counted(path, "used")[-1], 2)
+        self.ok(self.c.post(path + "/arms", ["c"]), 201)
+        self.assertEqual(self.decide(path, subject="eve")["arm"], "c")
+        self.assertEqual(self.decide(path, subject="bob")["arm"], "b")
+
     def test_isolated_subjects_each_begin_anew(self):
         path = self.tally(memory_bound=1, n0=1, mode="isolated")
         for who in ("ann", "bob"):
