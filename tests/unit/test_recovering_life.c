@@ -485,28 +485,6 @@ START_TEST(a_longer_recovery_drops_the_last_bucket_and_a_shorter_one_keeps_all)
 }
 END_TEST
 
-START_TEST(odd_tables_are_refused)
-{
-	static const double falls[] = {.5, .4};
-	struct spec_param params[] = {{.name = "tables", .list = {.v = falls, .n = 2, .width = 2}}};
-	struct life *l = born(NULL, 0);
-	struct errinfo err = {.rc = 0};
-	struct experiment *e;
-
-	l->spec.params = params;
-	l->spec.nparams = 1;
-	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, &err), RC_INVALID);
-	params[0].list.width = 1; /* two arms that never recover */
-	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), 0);
-	experiment_free(e);
-	params[0].list.width = 0;
-	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), RC_INVALID);
-	params[0].name = "alpha";
-	ck_assert_int_eq(experiment_new(&l->spec, &recovering_ops, 1, &e, NULL), RC_INVALID);
-	died(l);
-}
-END_TEST
-
 RUN("recovering_life", a_replay_and_a_derivation_agree,
     a_saved_state_goes_on_alike_and_damage_is_refused, only_what_may_change_is_changed,
-    a_longer_recovery_drops_the_last_bucket_and_a_shorter_one_keeps_all, odd_tables_are_refused)
+    a_longer_recovery_drops_the_last_bucket_and_a_shorter_one_keeps_all)

@@ -157,49 +157,6 @@ START_TEST(late_rewards_of_an_arm_that_is_out_still_count)
 }
 END_TEST
 
-/* Arm 1 is out by the first rewards; the rest come late and are good. */
-static double survives_what_was_bad_luck(bool anytime)
-{
-	struct tally_rig r;
-	struct tally_play p, late[64];
-	double out;
-	size_t n = 0;
-
-	tally_init(&r, 0);
-	tally_set(&r, "n0", 64);
-	tally_set(&r, anytime ? "t0" : "horizon", 256);
-	tally_open(&r, 2);
-	for (int t = 0; t < 200; t++) {
-		p = tally_select(&r, NULL);
-		if (p.pick.slot == 1 && tally_view(&r, 1, "used") > 16) {
-			late[n++] = p;
-		} else {
-			tally_reward(&r, &p, p.pick.slot == 0 ? 0.9 : 0);
-		}
-	}
-	out = tally_view(&r, 1, "survives");
-	ck_assert_double_eq(out, 0);
-	ck_assert_uint_eq(n, 48);
-	while (n > 0) {
-		tally_reward(&r, &late[--n], 1);
-	}
-	for (int t = 200; t < 256; t++) {
-		p = tally_select(&r, NULL);
-		ck_assert_uint_eq(p.pick.slot, 0);
-	}
-	tally_select(&r, NULL); /* the first of the next stage */
-	out = tally_view(&r, 1, "survives");
-	tally_close(&r);
-	return out;
-}
-
-START_TEST(a_new_stage_tests_all_arms_anew_and_a_horizon_does_not)
-{
-	ck_assert_double_eq(survives_what_was_bad_luck(true), 1);
-	ck_assert_double_eq(survives_what_was_bad_luck(false), 0);
-}
-END_TEST
-
 START_TEST(without_rewards_nothing_is_eliminated)
 {
 	struct tally_rig r;
@@ -509,8 +466,7 @@ END_TEST
 RUN("tallying", widths_are_as_in_the_reference, runs_go_as_in_the_reference,
     arms_come_and_go_at_run_time, a_void_decision_ends_its_run_and_a_silent_one_does_not,
     a_substitute_counts_for_nothing_and_breaks_the_block,
-    late_rewards_of_an_arm_that_is_out_still_count,
-    a_new_stage_tests_all_arms_anew_and_a_horizon_does_not, without_rewards_nothing_is_eliminated,
+    late_rewards_of_an_arm_that_is_out_still_count, without_rewards_nothing_is_eliminated,
     isolated_subjects_each_go_as_in_the_reference,
     pooled_subjects_keep_their_arm_and_share_what_is_learnt,
     a_sample_may_be_the_mean_of_one_subject, a_subject_unseen_for_long_is_forgotten,
