@@ -186,6 +186,8 @@ static void recovering_change(void *state, const void *params_before, uint32_t k
 		rebucket(arm, before, &r->cell[(size_t)slot * now], now);
 	}
 	r->d_max = now;
+	r->shrunk = r->shrunk || k < r->k;
+	r->wide = r->wide || k < r->k;
 	r->k = k;
 	r->dirty = true;
 }

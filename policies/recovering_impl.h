@@ -74,6 +74,7 @@ struct recovering {
 	struct rec_time time;  /* scope global */
 	uint64_t served;       /* decisions */
 	bool planned, dirty, grown;
+	bool shrunk, wide; /* fewer slots since a plan was begun; than the present plan is for */
 	uint64_t plan, phases;           /* id of the plan; how often one was begun */
 	uint64_t plan_at, plan_subjects; /* served() when it was begun; subjects served since */
 	double value, upper;
@@ -106,7 +107,7 @@ bool recovering_plan_due(const void *state, const struct ask *ask);
 double recovering_plan_steps(const void *state);
 void recovering_plan_input(const void *state, struct buf *out);
 int recovering_plan_answer(struct rd *in, struct buf *out);
-void recovering_plan_begin(void *state, uint64_t seq);
+void recovering_plan_begin(void *state, bool applied);
 int recovering_plan_apply(void *state, struct rd *in);
 /* Optimistic table of one arm; U[d - 1] for d = 1..d_max. alpha 0: what the means say. */
 void recovering_index(const struct recovering *r, uint32_t slot, double alpha, double *ret);

@@ -108,7 +108,7 @@ void recovering_plan_input(const void *state, struct buf *out)
 	buf_put_var(out, r->k);
 	buf_put_var(out, (uint64_t)r->params->j_max);
 	buf_put_u8(out, r->params->improve);
-	buf_put_u8(out, r->planned && !known);
+	buf_put_u8(out, r->planned && !known && !r->wide);
 	buf_put_u8(out, !known);
 	for (uint32_t i = 0; i < r->slots; i++) {
 		if (r->arm[i].state == ARM_ACTIVE) {
@@ -197,7 +197,8 @@ static void put_plan(const struct making *m, const uint32_t *period, const uint3
 }
 
 /* The planner is a heuristic: its plan for U can be worth less under U than the present plan, or
- * than the plan for the means. Without the last the policy could stay with a bad plan. */
+ * than the plan for the means. Without the last the policy could stay with a bad plan. A present
+ * plan for more slots than there are now is no candidate: it is worth more than any that fits. */
 static int choose_plan(const struct making *m, struct buf *out)
 {
 	struct recovering_plan bold = {.n = 0}, plain = {.n = 0};
@@ -244,18 +245,19 @@ int recovering_plan_answer(struct rd *in, struct buf *out)
 
 /* ---- a phase begins ---- */
 
-void recovering_plan_begin(void *state, uint64_t seq)
+void recovering_plan_begin(void *state, bool applied)
 {
 	struct recovering *r = state;
 	size_t cells = (size_t)r->slots * r->d_max;
 
-	(void)seq;
 	for (size_t i = 0; i < cells; i++) {
 		r->cell[i].snap = r->cell[i].n;
 	}
 	r->plan_at = recovering_served(r);
 	r->grown = false;
 	r->dirty = false;
+	r->shrunk = false;
+	r->wide = r->wide && !applied;
 	r->phases++;
 }
 
@@ -299,6 +301,7 @@ int recovering_plan_apply(void *state, struct rd *in)
 		}
 	}
 	r->planned = true;
+	r->wide = r->shrunk;
 	r->plan++;
 	r->plan_subjects = 0;
 	r->value = value;

@@ -57,7 +57,8 @@ void recovering_serialise(const void *state, struct buf *out)
 	buf_put_var(out, r->slots);
 	put_time(&r->time, out);
 	buf_put_var(out, r->served);
-	buf_put_u8(out, (uint8_t)((r->planned ? 1 : 0) | (r->dirty ? 2 : 0) | (r->grown ? 4 : 0)));
+	buf_put_u8(out, (uint8_t)((r->planned ? 1 : 0) | (r->dirty ? 2 : 0) | (r->grown ? 4 : 0) |
+				  (r->shrunk ? 8 : 0) | (r->wide ? 16 : 0)));
 	buf_put_var(out, r->plan);
 	buf_put_var(out, r->phases);
 	buf_put_var(out, r->plan_at);
@@ -221,13 +222,15 @@ int recovering_deserialise(const struct policy_env *env, struct rd *in, void **r
 	r->planned = bits & 1;
 	r->dirty = bits & 2;
 	r->grown = bits & 4;
+	r->shrunk = bits & 8;
+	r->wide = bits & 16;
 	r->plan = rd_var(in);
 	r->phases = rd_var(in);
 	r->plan_at = rd_var(in);
 	r->plan_subjects = rd_var(in);
 	r->value = rd_f64(in);
 	r->upper = rd_f64(in);
-	if (in->rc || bits > 7 || slots > rd_left(in) / (r->d_max + 4)) {
+	if (in->rc || bits > 31 || slots > rd_left(in) / (r->d_max + 4)) {
 		rc = RC_CORRUPT;
 	}
 	rc = rc ? rc : recovering_reserve(r, slots);

@@ -369,7 +369,7 @@ static int apply_plan(struct experiment *e, const struct event *ev)
 		rc = e->ops->plan_apply(e->state, &in);
 	}
 	if (rc == 0 && p->op != PLAN_DONE) {
-		e->ops->plan_begin(e->state, ev->seq);
+		e->ops->plan_begin(e->state, p->op == PLAN_NOW);
 	}
 	if (rc == 0) {
 		e->planning = p->op == PLAN_BEGIN;

@@ -117,12 +117,13 @@ struct policy_ops {
 	 * computes plan_make() of the input, a function of bytes, at once if plan_cost() is below
 	 * PLAN_AT_ONCE, else in another thread; a later event brings the result (plan_apply:
 	 * changes; RC_CORRUPT, nothing changed). Decisions meanwhile use the old plan. Between
-	 * begin and apply plan_due() is not asked. One made at once is applied, then begun. */
+	 * begin and apply plan_due() is not asked. One made at once is applied, then begun:
+	 * applied. */
 	bool (*plan_due)(const void *state, const struct ask *ask);
 	double (*plan_cost)(const void *state); /* about: basic steps */
 	void (*plan_input)(const void *state, struct buf *out);
 	int (*plan_make)(struct rd *in, struct buf *out); /* RC_MEMORY, RC_CORRUPT */
-	void (*plan_begin)(void *state, uint64_t seq);
+	void (*plan_begin)(void *state, bool applied);
 	int (*plan_apply)(void *state, struct rd *in);
 	/* Optional. Per slot a period (0: not scheduled) and an offset; there is room for all. */
 	void (*plan_show)(

@@ -789,6 +789,72 @@ class Recovering(ApiTest):
         again = self.ok(self.c.post(path + "/decisions", {}))
         self.assertEqual((again["id"], again["arms"]), (first["id"], first["arms"]))
 
+    def shown(self, path, **body):
+        return [a["arm"] for a in self.decide(path, **body)["arms"]]
+
+    def observed(self, path):
+        return [a["policy"]["observed"] for a in self.ok(self.c.get(path + "/arms"))["items"]]
+
+    def test_a_plan_for_more_slots_is_given_up_with_them(self):
+        worth = dict(zip("abcd", (0.9, 0.8, 0.7, 0.6)))
+        path = self.make(policy={"name": "recovering", "params": {"d_max": 3, "phase_min": 2}},
+                         slots=3, arms=list("abcd"))
+        for _ in range(60):
+            d = self.decide(path)
+            rewards = {a["arm"]: worth[a["arm"]] for a in d["arms"]}
+            self.ok(self.c.post(path + "/rewards", {"decision": d["id"], "rewards": rewards}), 202)
+        self.ok(self.c.patch(path, {"slots": 2}))
+        for _ in range(6):
+            self.assertLessEqual(len(self.shown(path)), 2)
+        plan = self.ok(self.c.get(path + "/plan"))
+        self.assertLessEqual(plan["value"], plan["upper"] + 1e-9)
+        for t in range(48):
+            due = [a for a in plan["arms"] if a["period"] and t % a["period"] == a["offset"]]
+            self.assertLessEqual(len(due), 2, plan)
+
+    def test_each_subject_has_its_own_periods(self):
+        params = {"tables": self.TABLES, "scope": "subject"}
+        path = self.make(policy={"name": "recovering", "params": params}, slots=2)
+        seen = {"ann": [], "bob": []}
+        for who in ("ann", "ann", "bob", "ann", "bob", "bob"):
+            seen[who].append(self.shown(path, subject=who))
+        self.assertEqual(seen["ann"], [["b", "c"], ["a", "b"], ["b", "c"]])
+        self.assertEqual(seen["bob"], seen["ann"])
+        self.problem(self.c.post(path + "/decisions", {}), 422, "missing_field", "/subject")
+
+    def test_an_excluded_arm_leaves_its_slot_free_unless_it_is_to_be_filled(self):
+        params = {"tables": [[0, 1]]}  # worth nothing but in every other period
+        path = self.make(policy={"name": "recovering", "params": params}, arms=["a", "b"])
+        self.assertEqual([self.shown(path) for _ in range(4)], [["a"], []] * 2)
+        self.assertEqual(self.shown(path, exclude=["a"]), [])
+        self.assertEqual([self.shown(path) for _ in range(2)], [[], ["a"]])
+        path = self.make(policy={"name": "recovering", "params": {**params, "fill": "unplanned"}},
+                         arms=["a", "b"])
+        self.assertEqual([self.shown(path) for _ in range(4)], [["a"], ["b"]] * 2)
+
+    def test_what_was_not_shown_teaches_nothing_nor_does_the_pull_after_it(self):
+        path = self.make(policy={"name": "recovering", "params": {"d_max": 3}}, arms=["a"])
+
+        def earn(decision):
+            body = {"decision": decision, "rewards": {"a": 0.5}}
+            self.ok(self.c.post(path + "/rewards", body), 202)
+
+        for i in range(4):
+            self.decide(path, id=f"v{i}")
+        self.ok(self.c.post(path + "/decisions/v1/void"))
+        self.problem(self.c.post(path + "/rewards", {"decision": "v1", "reward": 1}), 409,
+                     "decision_void", "/decision")
+        earn("v2")  # had rested longer than was thought
+        self.assertEqual(self.observed(path), [0])
+        earn("v3")
+        self.assertEqual(self.observed(path), [1])
+        self.ok(self.c.post(path + "/decisions/v0/void"))
+        self.decide(path, id="v4")
+        self.ok(self.c.post(path + "/decisions/v4/void"))
+        self.decide(path, id="v5")  # nobody had been shown the arm since
+        earn("v5")
+        self.assertEqual(self.observed(path), [2])
+
     def test_what_cannot_be_planned_is_named(self):
         given = "/policy/params/"
         for params, code, at in (({"tables": [[0.5, 0.4]]}, "out_of_range", given + "tables"),
@@ -799,6 +865,104 @@ class Recovering(ApiTest):
                                  ({"clock": "tick"}, "missing_field", given + "tick_seconds")):
             body = {"policy": {"name": "recovering", "params": params}, "arms": ["a"]}
             self.problem(self.c.put("/v1/experiments/bad", body), 422, code, at)
+
+
+class Tallying(ApiTest):
+    """Whose memory it is, what is counted of it, and what a new experiment is warned of."""
+
+    def tally(self, arms=("a", "b"), **params):
+        return self.make(policy={"name": "tallying", "params": params}, arms=list(arms))
+
+    def counted(self, path, what):
+        return [a["policy"].get(what) for a in self.ok(self.c.get(path + "/arms"))["items"]]
+
+    def test_a_horizon_that_is_spent_before_the_first_test_is_warned_of(self):
+        def warned(**params):
+            e = self.ok(self.c.get(self.tally(memory_bound=10, **params)))
+            return " ".join(e.get("warnings", []))
+
+        self.assertIn("horizon", warned(horizon=39))  # 2 (10 + 10) come before it
+        self.assertEqual(warned(horizon=40), "")
+        self.assertEqual(warned(), "")
+        self.assertIn("pooled", warned(mode="isolated"))
+        self.assertEqual(warned(mode="pooled"), "")
+
+    def test_a_subject_keeps_its_arm_and_another_gets_another(self):
+        path = self.tally(memory_bound=3, mode="pooled")
+        arms = {who: [self.decide(path, subject=who)["arm"] for _ in range(4)]
+                for who in ("ann", "bob", "eve")}
+        self.assertEqual(arms, {"ann": ["a"] * 4, "bob": ["b"] * 4, "eve": ["a"] * 4})
+        self.assertEqual(self.counted(path, "used"), [2, 1])
+        self.assertEqual(self.counted(path, "subjects"), [2, 1])
+        self.problem(self.c.post(path + "/decisions", {}), 422, "missing_field", "/subject")
+
+    def test_subjects_of_an_arm_that_goes_begin_anew_elsewhere(self):
+        path = self.tally(memory_bound=1, mode="pooled")
+        for who in ("ann", "ann", "bob", "bob"):
+            self.decide(path, subject=who)
+        self.assertEqual(self.counted(path, "used"), [1, 1])
+        self.ok(self.c.delete(path + "/arms/a"))
+        self.assertEqual(self.decide(path, subject="ann")["arm"], "b")  # burn-in again
+        self.assertEqual(self.counted(path, "used")[-1], 1)
+        self.assertEqual(self.decide(path, subject="ann")["arm"], "b")
+        self.assertEqual(self.counted(path, "used")[-1], 2)
+        self.ok(self.c.post(path + "/arms", ["c"]), 201)
+        self.assertEqual(self.decide(path, subject="eve")["arm"], "c")
+        self.assertEqual(self.decide(path, subject="bob")["arm"], "b")
+
+    def test_isolated_subjects_each_begin_anew(self):
+        path = self.tally(memory_bound=1, n0=1, mode="isolated")
+        for who in ("ann", "bob"):
+            blocks = [self.decide(path, subject=who)["arm"] for _ in range(4)]
+            self.assertEqual(blocks, ["a", "a", "b", "b"], who)
+        self.problem(self.c.post(path + "/decisions", {}), 422, "missing_field", "/subject")
+
+    def test_one_audience_has_one_run_whoever_asks(self):
+        path = self.tally(memory_bound=1, n0=1)
+        blocks = [self.decide(path, subject=f"s{i}")["arm"] for i in range(4)]
+        self.assertEqual(blocks, ["a", "a", "b", "b"])
+
+    def test_a_void_decision_ends_its_run_and_earns_nothing(self):
+        path = self.tally(memory_bound=1, mode="pooled")
+        for i in range(2):
+            self.decide(path, id=f"t{i}", subject="ann")
+        self.reward(path, "t0", 1)  # of the burn-in
+        self.assertEqual(self.counted(path, "observed"), [0, 0])
+        self.ok(self.c.post(path + "/decisions/t1/void"))
+        self.problem(self.c.post(path + "/rewards", {"decision": "t1", "reward": 1}), 409,
+                     "decision_void", "/decision")
+        for i in range(2, 4):
+            self.decide(path, id=f"t{i}", subject="ann")
+            self.reward(path, f"t{i}", 0.5)
+        self.assertEqual(self.counted(path, "used"), [2, 0])
+        self.assertEqual(self.counted(path, "observed"), [1, 0])
+
+    def test_a_longer_memory_trusts_nothing_of_before(self):
+        path = self.tally(memory_bound=1)
+        for i in range(3):
+            self.decide(path, id=f"m{i}")
+        self.reward(path, "m1", 1)
+        self.assertEqual(sum(self.counted(path, "observed")), 1)
+        change = {"policy": {"params": {"memory_bound": 0}}}
+        self.ok(self.c.patch(path, change))
+        self.assertEqual(sum(self.counted(path, "observed")), 1)
+        change["policy"]["params"]["memory_bound"] = 2
+        self.assertEqual(self.ok(self.c.patch(path, change))["policy"]["params"]["memory_bound"], 2)
+        self.assertEqual(sum(self.counted(path, "observed")), 0)
+        self.reward(path, "m2", 1)
+        self.assertEqual(sum(self.counted(path, "observed")), 0)
+
+    def test_settings_that_make_no_sense_are_named(self):
+        given = "/policy/params/"
+        for params, code, at in (({}, "missing_field", "memory_bound"),
+                                 ({"memory_bound": 1000001}, "out_of_range", "memory_bound"),
+                                 ({"memory_bound": -1}, "out_of_range", "memory_bound"),
+                                 ({"memory_bound": 1, "delta": 1}, "out_of_range", "delta"),
+                                 ({"memory_bound": 1, "t0": 1}, "out_of_range", "t0"),
+                                 ({"memory_bound": 1, "mode": "shared"}, "out_of_range", "mode"),
+                                 ({"memory_bound": 1, "unit": "subject"}, "out_of_range", "unit")):
+            body = {"policy": {"name": "tallying", "params": params}, "arms": ["a"]}
+            self.problem(self.c.put("/v1/experiments/bad", body), 422, code, given + at)
 
 
 class Streaming(ApiTest):

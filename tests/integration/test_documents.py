@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents tell what the programs tell."""
 
+import json
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
-from client import BUILD, SOURCE
+from client import BUILD, SOURCE, Daemon
 
 
 def read(*path):
@@ -18,6 +20,26 @@ def read(*path):
 def said_by(*command):
     return subprocess.run([os.path.join(BUILD, command[0]), *command[1:]], check=True,
                           stdout=subprocess.PIPE, text=True, timeout=30).stdout
+
+
+def examples(page):
+    """Commands with what they answer, of each section."""
+    for name, text in re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page, re.M | re.S):
+        for block in re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S):
+            for item in re.split(r"^\$ ", block, flags=re.M)[1:]:
+                command, answer = re.match(r"((?:.*\\\n)?(?:[^\n]*'[^']*'|[^\n]*))\n(.*)", item,
+                                           re.S).groups()
+                yield name, command, answer
+
+
+def untimed(answer):
+    """JSON without what no two runs have in common."""
+    answer = json.loads(answer)
+    if isinstance(answer, dict):
+        for member in ("at", "expires_at", "request_id"):
+            if answer.get(member):
+                answer[member] = "..."
+    return answer
 
 
 def policies():
@@ -53,6 +75,22 @@ class Documents(unittest.TestCase):
         table = read("README.md").split("## Policies")[1].split("\n## ")[0]
         rows = re.findall(r"^\| (`.*?) \|", table, re.M)
         self.assertEqual(policies(), set(re.findall(r"`(\w+)`", " ".join(rows))))
+
+    def test_the_examples_of_the_policies_are_what_curl_gets(self):
+        page = read("doc", "policies.md")
+        settings = re.search(r"^```sh\n(api=.*?)^```$", page, re.M | re.S).group(1)
+        seen = {}
+        with tempfile.TemporaryDirectory() as state, Daemon(state) as d:
+            settings = settings.replace("127.0.0.1:8080", d.address)
+            for name, command, answer in examples(page):
+                got = subprocess.run(["sh", "-c", settings + command], check=True, timeout=30,
+                                     stdout=subprocess.PIPE, text=True).stdout
+                self.assertEqual(untimed(got), untimed(answer), command)
+                seen.setdefault(name, []).append(command)
+        for name in ("recovering", "tallying", "streaming", "groupwise", "tsallis_inf",
+                     "tsallis_bins", "cheb_cb", "exp3_flad", "ucb1_flad"):
+            for word in ("-X PUT", "/decisions", "/rewards"):
+                self.assertIn(word, " ".join(seen[name]), name)
 
     def test_every_link_leads_somewhere(self):
         for page in ["README.md", "HACKING.md"] + [

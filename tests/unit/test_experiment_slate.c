@@ -240,6 +240,27 @@ START_TEST(a_policy_refuses_arms_beyond_its_memory)
 }
 END_TEST
 
+START_TEST(odd_tables_are_refused)
+{
+	static const double falls[] = {.5, .4};
+	struct spec_param params[] = {{.name = "tables", .list = {.v = falls, .n = 2, .width = 2}}};
+	struct experiment_spec spec = spec_of("recovering");
+	const struct policy_ops *ops = policy_find("recovering");
+	struct experiment *e;
+
+	spec.params = params;
+	spec.nparams = 1;
+	ck_assert_int_eq(experiment_new(&spec, ops, AT_US, &e, NULL), RC_INVALID);
+	params[0].list.width = 1; /* two arms that never recover */
+	ck_assert_int_eq(experiment_new(&spec, ops, AT_US, &e, NULL), 0);
+	experiment_free(e);
+	params[0].list.width = 0;
+	ck_assert_int_eq(experiment_new(&spec, ops, AT_US, &e, NULL), RC_INVALID);
+	params[0].name = "alpha";
+	ck_assert_int_eq(experiment_new(&spec, ops, AT_US, &e, NULL), RC_INVALID);
+}
+END_TEST
+
 START_TEST(a_decision_has_so_many_groups_and_no_more)
 {
 	struct experiment_spec spec = slate_spec(1);
@@ -331,5 +352,5 @@ RUN("experiment_slate", arms_are_drawn_one_after_another_without_replacement,
     a_slate_is_as_long_as_there_are_arms, each_arm_is_rewarded_apart_and_the_last_one_closes,
     what_is_left_of_a_slate_closes_with_its_window, wrong_feedback_is_told,
     a_decision_has_so_many_groups_and_no_more, the_work_of_a_draw_is_bounded,
-    a_policy_refuses_arms_beyond_its_memory, what_slates_cannot_have_is_refused,
-    a_replay_derives_slates_and_their_rewards)
+    a_policy_refuses_arms_beyond_its_memory, odd_tables_are_refused,
+    what_slates_cannot_have_is_refused, a_replay_derives_slates_and_their_rewards)

@@ -36,6 +36,27 @@ static json_t *smooth(const char *noise, double tables[48])
 	    "{ss si so ss}", "env", "recovering", "slots", 2, "tables", rows, "noise", noise);
 }
 
+/* Arms that recover all at once, and two that do not. */
+static json_t *steps(double tables[36])
+{
+	static const double before[] = {.5, .5, .4, .35, .45, .42},
+			    after[] = {1, .95, .9, .85, .45, .42};
+	static const int from[] = {6, 4, 3, 6, 1, 1};
+	json_t *rows = json_array();
+
+	for (int i = 0; i < 6; i++) {
+		json_t *row = json_array();
+
+		for (int d = 1; d <= 6; d++) {
+			tables[6 * i + d - 1] = d < from[i] ? before[i] : after[i];
+			json_array_append_new(row, json_real(tables[6 * i + d - 1]));
+		}
+		json_array_append_new(rows, row);
+	}
+	return json_pack(
+	    "{ss si so ss}", "env", "recovering", "slots", 2, "tables", rows, "noise", "none");
+}
+
 /* Regret at a quarter of the time and at its end. */
 static void play(const json_t *env, const struct policy_ops *ops, const struct spec_param *params,
     size_t nparams, double *ret_quarter, double *ret_end)
@@ -58,6 +79,11 @@ START_TEST(known_tables_lose_nothing)
 	json_t *env = smooth("none", tables);
 	struct spec_param known = {.name = "tables", .list = {.v = tables, .n = 48, .width = 6}};
 
+	play(env, &recovering_ops, &known, 1, &quarter, &end);
+	ck_assert_double_lt(fabs(end), 1);
+	json_decref(env);
+	env = steps(tables);
+	known.list.n = 36;
 	play(env, &recovering_ops, &known, 1, &quarter, &end);
 	ck_assert_double_lt(fabs(end), 1);
 	json_decref(env);

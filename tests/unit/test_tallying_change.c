@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is changed of tallying while it runs. */
+/* What is changed of tallying while it runs, and by a new stage. */
 #include "tally_rig.h"
 
 static void change_memory(struct tally_rig *r, double memory)
@@ -45,4 +45,48 @@ START_TEST(a_longer_memory_begins_anew_and_a_shorter_one_does_not)
 }
 END_TEST
 
-RUN("tallying_change", a_longer_memory_begins_anew_and_a_shorter_one_does_not)
+/* Arm 1 is out by the first rewards; the rest come late and are good. */
+static double survives_what_was_bad_luck(bool anytime)
+{
+	struct tally_rig r;
+	struct tally_play p, late[64];
+	double out;
+	size_t n = 0;
+
+	tally_init(&r, 0);
+	tally_set(&r, "n0", 64);
+	tally_set(&r, anytime ? "t0" : "horizon", 256);
+	tally_open(&r, 2);
+	for (int t = 0; t < 200; t++) {
+		p = tally_select(&r, NULL);
+		if (p.pick.slot == 1 && tally_view(&r, 1, "used") > 16) {
+			late[n++] = p;
+		} else {
+			tally_reward(&r, &p, p.pick.slot == 0 ? 0.9 : 0);
+		}
+	}
+	out = tally_view(&r, 1, "survives");
+	ck_assert_double_eq(out, 0);
+	ck_assert_uint_eq(n, 48);
+	while (n > 0) {
+		tally_reward(&r, &late[--n], 1);
+	}
+	for (int t = 200; t < 256; t++) {
+		p = tally_select(&r, NULL);
+		ck_assert_uint_eq(p.pick.slot, 0);
+	}
+	tally_select(&r, NULL); /* the first of the next stage */
+	out = tally_view(&r, 1, "survives");
+	tally_close(&r);
+	return out;
+}
+
+START_TEST(a_new_stage_tests_all_arms_anew_and_a_horizon_does_not)
+{
+	ck_assert_double_eq(survives_what_was_bad_luck(true), 1);
+	ck_assert_double_eq(survives_what_was_bad_luck(false), 0);
+}
+END_TEST
+
+RUN("tallying_change", a_longer_memory_begins_anew_and_a_shorter_one_does_not,
+    a_new_stage_tests_all_arms_anew_and_a_horizon_does_not)
