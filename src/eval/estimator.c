@@ -75,6 +75,14 @@ static void sg_dr(const struct est_round *in, double l, struct est_term *ret)
 	plain(in, in->q_target, in->q, gain(in->w, l), ret);
 }
 
+/* Swaminathan et al. 2017: rewards that are sums of what each slot adds, logged slots drawn
+ * independently. */
+static void pseudo_inverse(const struct est_round *in, double none, struct est_term *ret)
+{
+	(void)none;
+	plain(in, 0, 0, in->w_slots, ret);
+}
+
 const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips},
     {"snips", "clip=", HUGE_VAL, HUGE_VAL, EST_RATIO, snips},
     {"dm", NULL, 0, 0, EST_MODEL | EST_MODEL_ALONE, dm},
@@ -85,7 +93,8 @@ const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips
     {"sg-dr", "", 0.1, 1, EST_MODEL, sg_dr},
     {"mrdr", "clip=", HUGE_VAL, HUGE_VAL, EST_MODEL | EST_MRDR, dr},
     /* Its terms are for the standard error, which that of snips bounds in large samples. */
-    {"cressie-read", NULL, HUGE_VAL, 0, EST_RATIO | EST_LIKELIHOOD, snips}, {.name = NULL}};
+    {"cressie-read", NULL, HUGE_VAL, 0, EST_RATIO | EST_LIKELIHOOD, snips},
+    {"pseudo-inverse", NULL, HUGE_VAL, 0, EST_SLOTS, pseudo_inverse}, {.name = NULL}};
 
 static int parse_param(const char *text, struct estimator *e, struct errinfo *err)
 {

@@ -13,16 +13,24 @@
 #include "base/num.h"
 
 /* Of one round: how many rounds it stands for, target over logging probability, the reward, what
- * the reward model expects of the arm taken and of the target. */
+ * the reward model expects of the arm taken and of the target. Of a slate, w is the product over
+ * its slots, and w_slots 1 - m + their sum; of a single arm both are the same. */
 struct est_round {
-	double weight, w, r, q, q_target;
+	double weight, w, r, q, q_target, w_slots;
 };
 
 struct est_term {
 	double weight, base, num, den;
 };
 
-enum { EST_MODEL = 1, EST_RATIO = 2, EST_MRDR = 4, EST_MODEL_ALONE = 8, EST_LIKELIHOOD = 16 };
+enum {
+	EST_MODEL = 1,
+	EST_RATIO = 2,
+	EST_MRDR = 4,
+	EST_MODEL_ALONE = 8,
+	EST_LIKELIHOOD = 16,
+	EST_SLOTS = 32
+};
 
 struct est_kind {
 	const char *name;

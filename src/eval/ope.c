@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/ope.h"
+#include "eval/ope_impl.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/bootstrap.h"
-
 #define GRID_MAX 16
 #define SLOPE_DELTA 0.05
-
-struct run {
-	const struct ope_log *log;
-	const struct ope_options *o;
-	struct ope_summary s;
-	struct target_names names;
-	struct model *model, *mrdr; /* NULL where none is asked for */
-	uint64_t *tried;            /* position * narms + arm: rounds */
-	double *everywhere;         /* by position: rounds where all arms are eligible */
-	bool listed, fitted;        /* some rounds list their arms; tried is complete */
-	size_t dim;
-	struct ope_result *results;
-	struct est_sum *sums;
-	struct est_term **terms;
-	size_t n;
-	double wr_abs;
-};
 
 static int no_memory(struct errinfo *err)
 {
@@ -39,6 +20,11 @@ static bool is_known(const struct run *u, const struct round *r)
 
 	for (size_t i = 0; i < r->neligible; i++) {
 		ok = ok && r->eligible[i] < u->names.narms;
+	}
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		ok = ok && is_known(u, &one);
 	}
 	return ok;
 }
@@ -95,6 +81,7 @@ static int scan(struct run *u, struct errinfo *err)
 		u->s.logging_mean += r.reward * r.weight;
 		weight += r.weight;
 		u->dim = r.dim > u->dim ? r.dim : u->dim;
+		u->s.slots = r.nslots > u->s.slots ? r.nslots : u->s.slots;
 		u->listed = u->listed || r.neligible || target_varies(u->o->target);
 		u->s.used++;
 	}
@@ -110,6 +97,21 @@ static int scan(struct run *u, struct errinfo *err)
 	return rc;
 }
 
+/* Models know single arms. */
+static int check_slates(const struct run *u, const struct estimator *est, struct errinfo *err)
+{
+	for (size_t i = 0; u->s.slots && i < u->n; i++) {
+		if (est[i].kind->flags & EST_MODEL) {
+			return err_set(err, RC_INVALID, "slates", "",
+			    "%s needs a reward model, which knows no slates: this log has some; "
+			    "try "
+			    "pseudo-inverse, ips or snips",
+			    est[i].text);
+		}
+	}
+	return 0;
+}
+
 static double weight_of(const struct run *u, const struct round *r)
 {
 	return target_prob(u->o->target, r, r->arm) / r->propensity;
@@ -121,6 +123,32 @@ static double mrdr_weight(const struct run *u, const struct round *r)
 	double p = r->propensity;
 
 	return target_prob(u->o->target, r, r->arm) * (1 - p) / (p * p);
+}
+
+/* Into in->w the product of the slots' weights, into in->w_slots 1 - m + their sum. */
+static void weigh(const struct run *u, const struct round *r, struct est_round *in)
+{
+	if (r->nslots == 0) {
+		in->w = in->w_slots = weight_of(u, r);
+		return;
+	}
+	in->w = 1;
+	in->w_slots = 1 - (double)r->nslots;
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+		double w = weight_of(u, &one);
+
+		in->w *= w;
+		in->w_slots += w;
+	}
+}
+
+static void count_tries(struct run *u, const struct round *r)
+{
+	for (size_t k = 0; k < r->nslots; k++) {
+		u->tried[k * u->names.narms + r->slots[k].arm]++;
+	}
+	u->tried[r->position * u->names.narms + r->arm] += r->nslots == 0;
 }
 
 static int prepare(struct run *u, const struct estimator *est, struct errinfo *err)
@@ -159,7 +187,7 @@ static int fit(struct run *u, struct errinfo *err)
 	u->fitted = u->model || u->mrdr || u->listed;
 	rc = rc ? rc : u->fitted;
 	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
-		u->tried[r.position * u->names.narms + r.arm]++;
+		count_tries(u, &r);
 		if (u->model) {
 			model_add(u->model, &r, r.weight);
 		}
@@ -171,9 +199,19 @@ static int fit(struct run *u, struct errinfo *err)
 	return rc == 0 && u->mrdr ? model_fit(u->mrdr, err) : rc;
 }
 
+/* Of a slate, the share of the target's slates with some arm that was never tried there. */
 static double unsupported(const struct run *u, const struct round *r)
 {
-	double sum = target_missing(u->o->target, r->position);
+	double sum = target_missing(u->o->target, r->position), all = 1;
+
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		all *= 1 - unsupported(u, &one);
+	}
+	if (r->nslots) {
+		return 1 - all;
+	}
 
 	for (size_t i = 0; i < (r->neligible ? r->neligible : u->names.narms); i++) {
 		uint32_t arm = r->neligible ? r->eligible[i] : (uint32_t)i;
@@ -201,7 +239,8 @@ static void expect(
 /* What the estimators see of a round, in [0] with the plain model, in [1] with that of MRDR. */
 static void see(struct run *u, const struct round *r, struct est_round ret[2])
 {
-	ret[0] = (struct est_round){.weight = r->weight, .w = weight_of(u, r), .r = r->reward};
+	ret[0] = (struct est_round){.weight = r->weight, .r = r->reward};
+	weigh(u, r, &ret[0]);
 	ret[1] = ret[0];
 	if (u->model) {
 		expect(u, u->model, r, &ret[0]);
@@ -287,12 +326,18 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 		u->o->seen(u->o->seen_arg, r, in[0].w);
 	}
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
+	if (u->s.slots) {
+		interval_add(&u->slate, r->weight, in[0].w_slots, r->reward);
+		u->slate_wr_abs += fabs(r->weight * in[0].w_slots * r->reward);
+	}
 	if (r->neligible || target_varies(u->o->target)) {
 		u->s.unsupported += r->weight * unsupported(u, r);
 	} else {
 		u->everywhere[r->position] += r->weight;
 	}
-	u->tried[r->position * u->names.narms + r->arm] += !u->fitted;
+	if (!u->fitted) {
+		count_tries(u, r);
+	}
 	for (size_t i = 0; i < u->n; i++) {
 		const struct estimator *e = &u->results[i].estimator;
 		struct est_term t;
@@ -305,16 +350,45 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 	}
 }
 
+static struct ope_overlap overlap(const struct interval_sum *q, double wr_abs)
+{
+	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
+
+	return (struct ope_overlap){.mean_weight = q->w.hi / q->n,
+	    .mean_weight_se = v > 0 ? sqrt(v / q->n) : 0,
+	    .max_weight = q->w_max,
+	    .ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0,
+	    .reward_ess = q->wwrr.hi > 0 ? wr_abs * wr_abs / q->wwrr.hi : 0};
+}
+
+static void take_overlap(struct ope_summary *s, const struct ope_overlap *v)
+{
+	s->mean_weight = v->mean_weight;
+	s->mean_weight_se = v->mean_weight_se;
+	s->max_weight = v->max_weight;
+	s->ess = v->ess;
+	s->reward_ess = v->reward_ess;
+}
+
+struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e)
+{
+	struct ope_summary seen = *s;
+
+	if (s->slots && e->kind->flags & EST_SLOTS) {
+		take_overlap(&seen, &s->slate);
+	}
+	return seen;
+}
+
 static void summarise(struct run *u)
 {
 	const struct interval_sum *q = &u->s.sums;
-	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
+	const struct ope_overlap v = overlap(q, u->wr_abs);
 
-	u->s.mean_weight = q->w.hi / q->n;
-	u->s.mean_weight_se = v > 0 ? sqrt(v / q->n) : 0;
-	u->s.max_weight = q->w_max;
-	u->s.ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0;
-	u->s.reward_ess = q->wwrr.hi > 0 ? u->wr_abs * u->wr_abs / q->wwrr.hi : 0;
+	take_overlap(&u->s, &v);
+	if (u->s.slots) {
+		u->s.slate = overlap(&u->slate, u->slate_wr_abs);
+	}
 	for (size_t k = 0; k < u->names.npositions; k++) {
 		const struct round any = {.position = (uint32_t)k};
 
@@ -346,86 +420,6 @@ static int accumulate(struct run *u, struct errinfo *err)
 		summarise(u);
 	}
 	return rc;
-}
-
-/* The quotient as a mean of num over the log's own mean of den, which is then a constant. */
-static void fix_denominators(struct est_term *t, size_t n, const struct est_sum *sum)
-{
-	for (size_t i = 0; i < n && sum->den.hi > 0; i++) {
-		t[i].num *= sum->weight.hi / sum->den.hi;
-		t[i].den = t[i].weight;
-	}
-}
-
-static int bound(struct run *u, size_t i, struct errinfo *err)
-{
-	const struct ope_options *o = u->o;
-	const struct est_sum *sum = &u->sums[i];
-	struct ope_result *r = &u->results[i];
-	double n = (double)sum->n, half, width, lo = 0, hi = 0;
-
-	r->value = est_sum_value(sum);
-	if (r->estimator.kind->flags & EST_LIKELIHOOD) {
-		r->value = interval_cressie_read_point(&u->s.sums, 0, HUGE_VAL);
-	}
-	r->se = est_sum_se(sum);
-	switch (o->interval) {
-	case INTERVAL_BOOTSTRAP:
-		if (o->fixed_denominator) {
-			fix_denominators(u->terms[i], u->s.used, sum);
-		}
-		return bootstrap_interval(u->terms[i], u->s.used, o->resamples, o->seed, o->threads,
-		    o->alpha, &r->lo, &r->hi, err);
-	case INTERVAL_BERNSTEIN:
-		/* One round may weigh as much as the heaviest did. */
-		width = (r->estimator.kind->flags & EST_MODEL ? 1 : 0) + u->s.max_weight;
-		width *= u->s.reward_hi - u->s.reward_lo;
-		half = interval_bernstein(r->se * r->se * n, width, n, o->alpha / 2);
-		lo = r->value - half;
-		hi = r->value + half;
-		break;
-	case INTERVAL_CLOPPER_PEARSON:
-		interval_clopper_pearson(&u->s.sums, o->alpha, &lo, &hi);
-		break;
-	case INTERVAL_CRESSIE_READ:
-		interval_cressie_read(&u->s.sums, 0, HUGE_VAL, o->alpha, &lo, &hi);
-		break;
-	case INTERVAL_SEQUENCE:
-		interval_sequence(&u->s.sums, o->alpha, &lo, &hi);
-		break;
-	default:
-		interval_normal(r->value, r->se, o->alpha, &lo, &hi);
-	}
-	r->lo = lo;
-	r->hi = hi;
-	return 0;
-}
-
-static int check(
-    const struct ope_options *o, const struct estimator *est, size_t n, struct errinfo *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;
-		unsigned flags = est[i].kind->flags;
-		/* Weights and rewards as they are. */
-		bool weighted = !(flags & EST_MODEL) && est[i].param == HUGE_VAL && !est[i].slope;
-
-		if (o->interval == INTERVAL_BOOTSTRAP && flags & EST_LIKELIHOOD) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "%s cannot be resampled: try --interval cressie-read", est[i].text);
-		}
-		if (o->interval == INTERVAL_BERNSTEIN && flags & (EST_RATIO | EST_MODEL_ALONE)) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "bernstein bounds plain means: it does not go with %s", est[i].text);
-		}
-		if (own && !weighted) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "%s is made of weights and rewards: it goes with ips, snips and "
-			    "cressie-read, unclipped, not with %s",
-			    interval_names[o->interval], est[i].text);
-		}
-	}
-	return 0;
 }
 
 static int make_sums(struct run *u, struct errinfo *err)
@@ -464,9 +458,11 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
     size_t n, struct ope_summary *ret, struct ope_result *ret_results, struct errinfo *err)
 {
 	struct run u = {.log = log, .o = o, .results = ret_results, .n = n};
-	int rc = check(o, est, n, err);
+	int rc = ope_check_intervals(o, est, n, err);
+	struct ope_summary seen;
 
 	rc = rc ? rc : scan(&u, err);
+	rc = rc ? rc : check_slates(&u, est, err);
 	rc = rc ? rc : prepare(&u, est, err);
 	rc = rc ? rc : fit(&u, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -476,8 +472,9 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
 	rc = rc ? rc : make_sums(&u, err);
 	rc = rc ? rc : accumulate(&u, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		rc = bound(&u, i, err);
-		ope_judge(&u.s, &ret_results[i]);
+		rc = ope_bound(&u, i, err);
+		seen = ope_seen_by(&u.s, &est[i]);
+		ope_judge(&seen, &ret_results[i]);
 	}
 	if (rc == 0) {
 		*ret = u.s;

@@ -37,6 +37,12 @@ struct ope_options {
 	void *seen_arg;
 };
 
+/* How the log overlaps with the target, by weights of one kind. */
+struct ope_overlap {
+	double ess, max_weight, mean_weight, mean_weight_se;
+	double reward_ess; /* rounds that carry the weighted reward */
+};
+
 struct ope_summary {
 	uint64_t rounds, refused, no_reward, used;
 	double reward_sum, logging_mean, reward_lo,
@@ -45,7 +51,11 @@ struct ope_summary {
 	double reward_ess;  /* rounds that carry the weighted reward */
 	double unsupported; /* the target's probability of arms never logged there */
 	struct interval_sum sums;
+	size_t slots;             /* of the largest slate; 0: there is none */
+	struct ope_overlap slate; /* by what the slots add, as the pseudo-inverse weighs */
 };
+/* With the overlap by the weights that this estimator uses. */
+struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e);
 
 enum ope_verdict { OPE_RELIABLE, OPE_WEAK, OPE_UNUSABLE };
 extern const char *const ope_verdicts[];

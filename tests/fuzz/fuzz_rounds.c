@@ -18,6 +18,12 @@ static void check(const struct round *r, const struct log_arms *arms)
 	for (size_t i = 0; i < r->neligible; i++) {
 		FUZZ_HOLDS(r->eligible[i] < n);
 	}
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		FUZZ_HOLDS(one.neligible && one.position == k);
+		check(&one, arms);
+	}
 	for (size_t i = 0; i < r->dim; i++) {
 		FUZZ_HOLDS(isfinite(r->x[i]));
 	}
@@ -33,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const formats[] = {"auto", "jsonl", "dsjson", "vw", "obd"};
 	uint64_t heard = 0;
-	struct log_options o = {.refused = on_refused, .arg = &heard, .open_max = 4, .features = 4};
+	struct log_options o = {
+	    .refused = on_refused, .arg = &heard, .open_max = 4, .features = 4, .slates = true};
 	struct log_arms *arms = NULL;
 	struct errinfo err = {.rc = 0};
 	struct log *l = NULL;

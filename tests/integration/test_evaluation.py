@@ -17,6 +17,7 @@ NAMES = {"ipw": "ips", "ipw_clip5": "ips:clip=5", "snipw": "snips", "dm": "dm", 
          "switch-dr_5": "switch-dr:5", "dr-os_1": "dros:1", "dr-os_10": "dros:10",
          "dr-os_500": "dros:500", "sg-ipw_0.1": "sg-ips:0.1", "sg-dr_0.1": "sg-dr:0.1"}
 DATA = os.path.join(os.environ.get("BANDITD_DATA", ""), "obd")
+CCB = os.path.join(os.environ.get("BANDITD_DATA", ""), "vw", "ccb_test.dat")
 
 
 def replay(*arguments, status=0):
@@ -119,6 +120,64 @@ class Evaluation(unittest.TestCase):
         for wrong in (["-t", "always:7"], ["-t", "@/nowhere.csv"],
                       ["-t", "uniform", "--interval", "sequence"]):
             replay(self.log, *wrong, status=1)
+
+    def slates(self, rows):
+        """Slot 0 has three actions, slot 1 two. The same slates as text and as dsjson: two logs."""
+        text, lines = [], []
+        for (a, p), (b, q), cost in rows:
+            text += [f"slates shared {cost} | s", *["slates action 0 | a"] * 3,
+                     *["slates action 1 | b"] * 2, f"slates slot {a}:{p} | x",
+                     f"slates slot {b}:{q} | y", ""]
+            lines.append(json.dumps({
+                "_label_cost": cost, "_outcomes": [{"_a": a, "_p": p}, {"_a": [b], "_p": [q]}],
+                "c": {"_multi": [{"_slot_id": k} for k in (0, 0, 0, 1, 1)], "_slots": [{}, {}]}}))
+        for end, what in ((".dat", text), (".json", lines)):
+            with open(self.log + end, "w", encoding="utf-8") as f:
+                f.writelines(line + "\n" for line in what)
+        return self.log + ".dat", self.log + ".json"
+
+    def test_slates_are_weighed_by_slot(self):
+        rows = [((0, 0.5), (1, 0.4), -1), ((2, 0.2), (0, 0.6), 0), ((1, 0.3), (1, 0.4), -0.5)]
+        table = self.log + ".table"
+        with open(table, "w", encoding="utf-8") as f:
+            f.write("arm,position,probability\n1,0,0.6\n3,0,0.4\n1,1,0.1\n2,1,0.9\n")
+        # 1 - 2 + the sum of what the target does over what the log did, times the reward.
+        want = {"@" + table: ((0.6 / 0.5 + 0.9 / 0.4 - 1) + (0 + 0.9 / 0.4 - 1) * 0.5) / 3,
+                "uniform": ((1 / 1.5 + 0.5 / 0.4 - 1) + (1 / 0.9 + 0.5 / 0.4 - 1) * 0.5) / 3,
+                "always:2": ((0 + 1 / 0.4 - 1) + (1 / 0.3 + 1 / 0.4 - 1) * 0.5) / 3}
+        for log in self.slates(rows):
+            for target, value in want.items():
+                got = json.loads(replay(log, "-t", target, "--estimator", "pseudo-inverse,ips",
+                                        "--json"))
+                self.assertEqual(got["log"]["used"], 3)
+                self.assertAlmostEqual(got["results"][0]["value"], value, 12)
+            self.assertIn("knows no slates", replay(log, "-t", "uniform", status=1))
+            self.assertIn("not one row", replay(log, "-p", "ucb1", status=1))
+            self.assertIn("slates of up to 2 slots",
+                          replay(log, "-t", "uniform", "--estimator", "pseudo-inverse"))
+
+    def test_a_log_of_single_arms_is_a_slate_of_one_slot(self):
+        self.write([(i % 4, 1, int(i % 7 == 1), (0.1, 0.2, 0.3, 0.4)[i % 4]) for i in range(99)])
+        plain, slate = json.loads(replay(self.log, "-t", "uniform", "--json", "--estimator",
+                                         "ips,pseudo-inverse"))["results"]
+        for key in ("value", "se", "lo", "hi", "ess", "max_weight", "verdict"):
+            self.assertEqual(plain[key], slate[key])
+
+    def test_slates_of_our_own_are_refused_in_words(self):
+        with open(self.log, "w", encoding="utf-8") as f:
+            for seq in (1, 2):
+                f.write(json.dumps({
+                    "v": 1, "experiment": "e", "seq": seq, "at": "2026-02-28T23:59:59.000007Z",
+                    "kind": "decision", "decision": f"d{seq}",
+                    "arms": [{"arm": "a", "propensity": 0.5}, {"arm": "b", "propensity": 0.5}],
+                    "expires_at": None}, separators=(",", ":")) + "\n")
+        text = replay(self.log, "-t", "uniform", "--estimator", "pseudo-inverse", status=1)
+        self.assertIn("without replacement", text)
+
+    @unittest.skipUnless(os.path.exists(CCB), "BANDITD_DATA has no vw/ccb_test.dat")
+    def test_slots_that_share_their_actions_are_refused_in_words(self):
+        text = replay(CCB, "-t", "uniform", "--estimator", "pseudo-inverse", status=1)
+        self.assertIn("without replacement", text)
 
     @unittest.skipUnless(os.path.exists(os.path.join(DATA, "expected_men.json")),
                          "BANDITD_DATA has no obd/expected_men.json")
