@@ -93,7 +93,8 @@ const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips
     {"sg-dr", "", 0.1, 1, EST_MODEL, sg_dr},
     {"mrdr", "clip=", HUGE_VAL, HUGE_VAL, EST_MODEL | EST_MRDR, dr},
     /* Its terms are for the standard error, which that of snips bounds in large samples. */
-    {"cressie-read", NULL, HUGE_VAL, 0, EST_RATIO | EST_LIKELIHOOD, snips},
+    {"cressie-read", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD, snips},
+    {"mle", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD | EST_TERMS, snips},
     {"pseudo-inverse", NULL, HUGE_VAL, 0, EST_SLOTS, pseudo_inverse}, {.name = NULL}};
 
 static int parse_param(const char *text, struct estimator *e, struct errinfo *err)
@@ -106,6 +107,13 @@ static int parse_param(const char *text, struct estimator *e, struct errinfo *er
 		    err, RC_INVALID, "estimator", "", "%s takes no %s", e->kind->name, text);
 	}
 	text += n;
+	if (e->kind->flags & EST_LIKELIHOOD) {
+		e->param = strtod(text, &end);
+		return *text && !*end && e->param > 1
+			   ? 0
+			   : err_set(err, RC_INVALID, "estimator", "",
+				 "%s takes wmax=NUMBER, more than 1", e->kind->name);
+	}
 	e->mse = strcmp(text, "mse") == 0;
 	e->slope = e->mse || strcmp(text, "slope") == 0;
 	if (e->slope) {

@@ -28,8 +28,9 @@ enum {
 	EST_RATIO = 2,
 	EST_MRDR = 4,
 	EST_MODEL_ALONE = 8,
-	EST_LIKELIHOOD = 16,
-	EST_SLOTS = 32
+	EST_LIKELIHOOD = 16, /* its number is the largest weight that is possible */
+	EST_SLOTS = 32,
+	EST_TERMS = 64 /* made of all its terms, which are kept */
 };
 
 struct est_kind {
@@ -40,7 +41,7 @@ struct est_kind {
 	void (*term)(const struct est_round *in, double param, struct est_term *ret);
 };
 
-#define ESTIMATOR_TEXT_MAX 32
+#define ESTIMATOR_TEXT_MAX 48
 struct estimator {
 	const struct est_kind *kind;
 	double param;

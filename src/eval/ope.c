@@ -344,7 +344,7 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 
 		e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], e->param, &t);
 		est_sum_add(&u->sums[i], &t);
-		if (u->terms) {
+		if (u->terms[i]) {
 			u->terms[i][at] = t;
 		}
 	}
@@ -428,11 +428,12 @@ static int make_sums(struct run *u, struct errinfo *err)
 	if (!u->sums) {
 		return no_memory(err);
 	}
-	if (u->o->interval != INTERVAL_BOOTSTRAP) {
-		return 0;
-	}
 	u->terms = calloc(u->n + 1, sizeof(*u->terms));
 	for (size_t i = 0; u->terms && i < u->n; i++) {
+		if (u->o->interval != INTERVAL_BOOTSTRAP &&
+		    !(u->results[i].estimator.kind->flags & EST_TERMS)) {
+			continue;
+		}
 		u->terms[i] = calloc(u->s.used, sizeof(**u->terms));
 		if (!u->terms[i]) {
 			return no_memory(err);

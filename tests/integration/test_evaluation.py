@@ -102,8 +102,8 @@ class Evaluation(unittest.TestCase):
 
     def test_one_round_is_not_enough_and_breaks_nothing(self):
         self.write([(1, 1, 1, 0.5)])
-        for interval in ("normal", "bootstrap", "bernstein", "clopper-pearson", "cressie-read",
-                         "sequence"):
+        for interval in ("normal", "bootstrap", "bernstein", "hoeffding", "student",
+                         "clopper-pearson", "cressie-read", "sequence"):
             r = json.loads(replay(self.log, "-t", "uniform", "--estimator", "ips", "--interval",
                                   interval, "--json"))["results"][0]
             self.assertEqual((r["value"], r["verdict"]), (2, "unusable"))
@@ -111,14 +111,19 @@ class Evaluation(unittest.TestCase):
     def test_mistakes_are_told(self):
         self.write([(1, 1, 1, 0.5)])
         for wrong in (["-t", "never"], ["-t", "uniform", "--estimator", "best"],
-                      ["-t", "uniform", "--interval", "wide"], ["-t", "uniform", "--alpha", "2"],
+                      ["-t", "uniform", "--interval", "wide"],
+                      ["-t", "uniform", "--estimator", "mle:wmax=1"],
+                      ["-t", "uniform", "--estimator", "mle:slope"], ["-t", "uniform", "--alpha", "2"],
                       ["-t", "uniform", "--folds", "0"], ["-t", "uniform", "-t", "uniform"], [],
                       ["-t", "uniform", "-p", "ucb1"], ["-p", "ucb1", "--bootstrap", "9"],
                       ["-p", "ucb1", "--interval", "normal"],
                       ["-t", "uniform", "--bootstrap-denominator", "open"]):
             replay(self.log, *wrong, status=2)
         for wrong in (["-t", "always:7"], ["-t", "@/nowhere.csv"],
-                      ["-t", "uniform", "--interval", "sequence"]):
+                      ["-t", "uniform", "--interval", "sequence"],
+                      ["-t", "uniform", "--interval", "hoeffding", "--estimator", "snips"],
+                      ["-t", "uniform", "--estimator", "mle:wmax=1.5"],
+                      ["-t", "uniform", "--estimator", "mle", "--interval", "bootstrap"]):
             replay(self.log, *wrong, status=1)
 
     def slates(self, rows):
@@ -188,6 +193,8 @@ class Evaluation(unittest.TestCase):
         for which, target in (("random/men", table), ("bts/men", "uniform")):
             self.compare(which, target, published[which])
             self.compare_intervals(which, target, published[which]["vw_estimators"])
+            self.compare_largest(which, target, published[which])
+            self.compare_lower(which, target, published[which]["ipw_lower_bounds_delta05"])
 
     def compare(self, which, target, want):
         log = os.path.join(DATA, which, "men.csv")
@@ -209,6 +216,25 @@ class Evaluation(unittest.TestCase):
                 slack = 0.03 * (e["boot_hi95"] - e["boot_lo95"])
                 for ours, theirs in (("lo", "boot_lo95"), ("hi", "boot_hi95")):
                     self.assertAlmostEqual(r[ours], e[theirs], delta=slack, msg=(which, name))
+
+    def compare_largest(self, which, target, want):
+        log, most = os.path.join(DATA, which, "men.csv"), want["max_weight"]
+        power2, power0 = json.loads(replay(
+            log, "-t", target, "--interval", "cressie-read", "--json", "--estimator",
+            f"cressie-read:wmax={most!r},mle:wmax={most!r}"))["results"]
+        published = want["vw_estimators"]
+        self.assertAlmostEqual(power2["value"] / published["point"]["cressieread_wmax"], 1, 12)
+        self.assertAlmostEqual(power0["value"] / published["point"]["mle_wmax"], 1, 12)
+        for r in (power2, power0):
+            for key, bound in zip(("lo", "hi"), published["interval95"]["cressieread_wmax"]):
+                self.assertAlmostEqual(r[key] / bound, 1, 9, (which, key))
+
+    def compare_lower(self, which, target, want):
+        log = os.path.join(DATA, which, "men.csv")
+        # 5 % below, as the published one; their other bounds take the largest w r seen for a limit.
+        r, = json.loads(replay(log, "-t", target, "--estimator", "ips", "--interval", "student",
+                               "--alpha", "0.1", "--json"))["results"]
+        self.assertAlmostEqual(r["lo"] / want["student_t"], 1, 9)
 
     def compare_intervals(self, which, target, want):
         log = os.path.join(DATA, which, "men.csv")

@@ -268,7 +268,7 @@ START_TEST(what_does_not_go_with_slates_is_told)
 {
 	static const char *const models[] = {"dm", "dr", "sndr", "mrdr", "switch-dr", "dros"};
 	static const enum interval_kind own[] = {
-	    INTERVAL_BERNSTEIN, INTERVAL_CLOPPER_PEARSON, INTERVAL_CRESSIE_READ, INTERVAL_SEQUENCE};
+	    INTERVAL_CLOPPER_PEARSON, INTERVAL_CRESSIE_READ, INTERVAL_SEQUENCE};
 	struct ope_summary s;
 	struct ope_result r;
 
@@ -287,6 +287,9 @@ START_TEST(what_does_not_go_with_slates_is_told)
 		ck_assert_msg(strstr(err.text, "pseudo-inverse") != NULL, "%s", err.text);
 	}
 	ck_assert_int_eq(run("uniform", "pseudo-inverse", INTERVAL_BOOTSTRAP, &s, &r, NULL), 0);
+	/* A weight lies between 1 - 2 and the largest, 3. */
+	ck_assert_int_eq(run("always:a", "pseudo-inverse", INTERVAL_HOEFFDING, &s, &r, NULL), 0);
+	near(r.hi - r.value, 4 * sqrt(log(2 / 0.05) / 4));
 }
 END_TEST
 
