@@ -140,6 +140,7 @@ int replay_target_on(struct replay_args *a, const struct ope_options *o,
 	int rc;
 
 	how.slates = a->slates;
+	how.unknown = a->unknown;
 	rc = ope_file_open(a->path, &how, &in, err);
 	if (rc) {
 		return rc;
@@ -219,6 +220,8 @@ static int add_estimator(void *arg, const char *name)
 	if (estimator_parse(name, &a->est[a->nest], &err)) {
 		return cli_usage("replay", "--estimator: %s", err.text);
 	}
+	/* Weights that are estimated are for logs without propensities. */
+	a->given->unknown = a->given->unknown || a->est[a->nest].kind->flags & EST_BALANCED;
 	a->nest++;
 	return -1;
 }

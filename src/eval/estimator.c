@@ -83,6 +83,18 @@ static void pseudo_inverse(const struct est_round *in, double none, struct est_t
 	plain(in, 0, 0, in->w_slots, ret);
 }
 
+static void balanced(const struct est_round *in, double none, struct est_term *ret)
+{
+	(void)none;
+	plain(in, 0, 0, in->w_balanced, ret);
+}
+
+static void sn_balanced(const struct est_round *in, double none, struct est_term *ret)
+{
+	balanced(in, none, ret);
+	ret->den = in->weight * in->w_balanced;
+}
+
 const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips},
     {"snips", "clip=", HUGE_VAL, HUGE_VAL, EST_RATIO, snips},
     {"dm", NULL, 0, 0, EST_MODEL | EST_MODEL_ALONE, dm},
@@ -95,7 +107,9 @@ const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips
     /* Its terms are for the standard error, which that of snips bounds in large samples. */
     {"cressie-read", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD, snips},
     {"mle", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD | EST_TERMS, snips},
-    {"pseudo-inverse", NULL, HUGE_VAL, 0, EST_SLOTS, pseudo_inverse}, {.name = NULL}};
+    {"pseudo-inverse", NULL, HUGE_VAL, 0, EST_SLOTS, pseudo_inverse},
+    {"balanced", NULL, HUGE_VAL, 0, EST_BALANCED, balanced},
+    {"sn-balanced", NULL, HUGE_VAL, 0, EST_BALANCED | EST_RATIO, sn_balanced}, {.name = NULL}};
 
 static int parse_param(const char *text, struct estimator *e, struct errinfo *err)
 {

@@ -26,7 +26,7 @@ struct round {
 	uint64_t at_us; /* 0: not known */
 	uint32_t position;
 	uint32_t arm;             /* into the table of names */
-	double propensity;        /* (0, 1] */
+	double propensity;        /* (0, 1]; 0: not known, where that was asked for */
 	double reward;            /* the larger the better: costs are negated */
 	const uint32_t *eligible; /* neligible 0: all arms */
 	size_t neligible;
@@ -94,6 +94,7 @@ struct log_options {
 	void *arg;
 	/* Features with names (dsjson, vw) come as so many numbers; 0: they are passed over. */
 	size_t features;
+	bool unknown;    /* rounds without a propensity are given, too; else they are refused */
 	bool slates;     /* rounds of slates are given, too; else they are not scored */
 	size_t open_max; /* decisions of a JSON Lines log that wait for a reward; 0: 2^18 */
 };

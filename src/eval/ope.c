@@ -34,8 +34,7 @@ static int changed(struct errinfo *err)
 	return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
 }
 
-/* The next round that has a reward: 1, 0 the end. Counts in the first pass alone. */
-static int next_round(struct run *u, bool first, struct round *ret, struct errinfo *err)
+int ope_next_round(struct run *u, bool first, struct round *ret, struct errinfo *err)
 {
 	for (;;) {
 		struct errinfo why = {.rc = 0};
@@ -74,13 +73,14 @@ static int scan(struct run *u, struct errinfo *err)
 	int rc = u->log->rewind(u->log->arg, err);
 
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, true, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, true, &r, err)) == 1) {
 		u->s.reward_lo = r.reward < u->s.reward_lo ? r.reward : u->s.reward_lo;
 		u->s.reward_hi = r.reward > u->s.reward_hi ? r.reward : u->s.reward_hi;
 		u->s.reward_sum += r.reward;
 		u->s.logging_mean += r.reward * r.weight;
 		weight += r.weight;
 		u->dim = r.dim > u->dim ? r.dim : u->dim;
+		u->s.unknown += r.propensity == 0;
 		u->s.slots = r.nslots > u->s.slots ? r.nslots : u->s.slots;
 		u->listed = u->listed || r.neligible || target_varies(u->o->target);
 		u->s.used++;
@@ -129,7 +129,7 @@ static double mrdr_weight(const struct run *u, const struct round *r)
 static void weigh(const struct run *u, const struct round *r, struct est_round *in)
 {
 	if (r->nslots == 0) {
-		in->w = in->w_slots = weight_of(u, r);
+		in->w = in->w_slots = r->propensity > 0 ? weight_of(u, r) : in->w_balanced;
 		return;
 	}
 	in->w = 1;
@@ -186,7 +186,7 @@ static int fit(struct run *u, struct errinfo *err)
 
 	u->fitted = u->model || u->mrdr || u->listed;
 	rc = rc ? rc : u->fitted;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
 		count_tries(u, &r);
 		if (u->model) {
 			model_add(u->model, &r, r.weight);
@@ -240,6 +240,9 @@ static void expect(
 static void see(struct run *u, const struct round *r, struct est_round ret[2])
 {
 	ret[0] = (struct est_round){.weight = r->weight, .r = r->reward};
+	if (u->balance) {
+		ret[0].w_balanced = balance_weight(u->balance, r);
+	}
 	weigh(u, r, &ret[0]);
 	ret[1] = ret[0];
 	if (u->model) {
@@ -266,7 +269,7 @@ static int try_all(
 
 	c->grid = est_slope_grid(e->kind, &c->n);
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
 		struct est_round in[2];
 
 		see(u, &r, in);
@@ -326,6 +329,10 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 		u->o->seen(u->o->seen_arg, r, in[0].w);
 	}
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
+	if (u->balance) {
+		interval_add(&u->balanced, r->weight, in[0].w_balanced, r->reward);
+		u->balanced_wr_abs += fabs(r->weight * in[0].w_balanced * r->reward);
+	}
 	if (u->s.slots) {
 		interval_add(&u->slate, r->weight, in[0].w_slots, r->reward);
 		u->slate_wr_abs += fabs(r->weight * in[0].w_slots * r->reward);
@@ -350,52 +357,16 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 	}
 }
 
-static struct ope_overlap overlap(const struct interval_sum *q, double wr_abs)
-{
-	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
-
-	return (struct ope_overlap){.mean_weight = q->w.hi / q->n,
-	    .mean_weight_se = v > 0 ? sqrt(v / q->n) : 0,
-	    .max_weight = q->w_max,
-	    .ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0,
-	    .reward_ess = q->wwrr.hi > 0 ? wr_abs * wr_abs / q->wwrr.hi : 0};
-}
-
-static void take_overlap(struct ope_summary *s, const struct ope_overlap *v)
-{
-	s->mean_weight = v->mean_weight;
-	s->mean_weight_se = v->mean_weight_se;
-	s->max_weight = v->max_weight;
-	s->ess = v->ess;
-	s->reward_ess = v->reward_ess;
-}
-
-struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e)
-{
-	struct ope_summary seen = *s;
-
-	if (s->slots && e->kind->flags & EST_SLOTS) {
-		take_overlap(&seen, &s->slate);
-	}
-	return seen;
-}
-
 static void summarise(struct run *u)
 {
-	const struct interval_sum *q = &u->s.sums;
-	const struct ope_overlap v = overlap(q, u->wr_abs);
-
-	take_overlap(&u->s, &v);
-	if (u->s.slots) {
-		u->s.slate = overlap(&u->slate, u->slate_wr_abs);
-	}
+	ope_overlap(u);
 	for (size_t k = 0; k < u->names.npositions; k++) {
 		const struct round any = {.position = (uint32_t)k};
 
 		u->s.unsupported +=
 		    u->everywhere[k] > 0 ? u->everywhere[k] * unsupported(u, &any) : 0;
 	}
-	u->s.unsupported /= q->n;
+	u->s.unsupported /= u->s.sums.n;
 }
 
 static int accumulate(struct run *u, struct errinfo *err)
@@ -406,7 +377,7 @@ static int accumulate(struct run *u, struct errinfo *err)
 
 	u->s.sums = (struct interval_sum){.lo = u->s.reward_lo, .hi = u->s.reward_hi};
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
 		if (at == u->s.used) {
 			return err_set(
 			    err, RC_IO, "changed", "", "the log changed while it was read");
@@ -453,6 +424,7 @@ static void release(struct run *u)
 	free(u->everywhere);
 	model_free(u->model);
 	model_free(u->mrdr);
+	balance_free(u->balance);
 }
 
 int ope_run(const struct ope_log *log, const struct ope_options *o, const struct estimator *est,
@@ -464,8 +436,10 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
 
 	rc = rc ? rc : scan(&u, err);
 	rc = rc ? rc : check_slates(&u, est, err);
+	rc = rc ? rc : ope_check_unknown(&u, est, err);
 	rc = rc ? rc : prepare(&u, est, err);
 	rc = rc ? rc : fit(&u, err);
+	rc = rc ? rc : ope_balance(&u, est, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		ret_results[i] = (struct ope_result){.estimator = est[i]};
 		rc = est[i].slope ? choose_one(&u, &ret_results[i].estimator, err) : 0;

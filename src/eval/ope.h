@@ -51,8 +51,10 @@ struct ope_summary {
 	double reward_ess;  /* rounds that carry the weighted reward */
 	double unsupported; /* the target's probability of arms never logged there */
 	struct interval_sum sums;
-	size_t slots;             /* of the largest slate; 0: there is none */
-	struct ope_overlap slate; /* by what the slots add, as the pseudo-inverse weighs */
+	size_t slots;                /* of the largest slate; 0: there is none */
+	struct ope_overlap slate;    /* by what the slots add, as the pseudo-inverse weighs */
+	struct ope_overlap balanced; /* by the classifier's weights */
+	uint64_t unknown;            /* rounds without a propensity */
 };
 /* With the overlap by the weights that this estimator uses. */
 struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e);

@@ -106,7 +106,7 @@ int ope_check_intervals(
 		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;
 		unsigned flags = est[i].kind->flags;
 		/* Weights and rewards as they are. */
-		bool weighted = !(flags & (EST_MODEL | EST_SLOTS)) &&
+		bool weighted = !(flags & (EST_MODEL | EST_SLOTS | EST_BALANCED)) &&
 				(flags & EST_LIKELIHOOD || est[i].param == HUGE_VAL) &&
 				!est[i].slope;
 
@@ -115,9 +115,9 @@ int ope_check_intervals(
 			    "%s cannot be resampled: try --interval cressie-read", est[i].text);
 		}
 		if ((o->interval == INTERVAL_BERNSTEIN || o->interval == INTERVAL_HOEFFDING) &&
-		    flags & (EST_RATIO | EST_MODEL_ALONE)) {
+		    flags & (EST_RATIO | EST_MODEL_ALONE | EST_BALANCED)) {
 			return err_set(err, RC_INVALID, "interval", "",
-			    "%s bounds plain means: it does not go with %s",
+			    "%s bounds plain means of known weights: it does not go with %s",
 			    interval_names[o->interval], est[i].text);
 		}
 		if (own && !weighted) {

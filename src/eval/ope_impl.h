@@ -4,6 +4,7 @@
 #ifndef EVAL_OPE_IMPL_H
 #define EVAL_OPE_IMPL_H
 
+#include "eval/balance.h"
 #include "eval/ope.h"
 
 struct run {
@@ -21,9 +22,19 @@ struct run {
 	struct est_term **terms;
 	size_t n;
 	double wr_abs;
-	struct interval_sum slate; /* of slates: the weights by slots */
-	double slate_wr_abs;
+	struct interval_sum slate, balanced; /* of slates: weights by slots; the classifier's */
+	double slate_wr_abs, balanced_wr_abs;
+	struct balance *balance; /* NULL where it is not asked for */
 };
+
+/* The next round that has a reward: 1, 0 the end. Counts in the first pass alone. */
+int ope_next_round(struct run *u, bool first, struct round *ret, struct errinfo *err);
+/* RC_INVALID: a propensity is not known, and needed. */
+int ope_check_unknown(const struct run *u, const struct estimator *est, struct errinfo *err);
+/* Fits the classifier where it is needed. RC_FAILED: it does not settle; errors of the log. */
+int ope_balance(struct run *u, const struct estimator *est, struct errinfo *err);
+/* Of the sums of a run into its summary. */
+void ope_overlap(struct run *u);
 
 /* RC_INVALID: an interval that does not go with an estimator. */
 int ope_check_intervals(

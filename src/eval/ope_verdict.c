@@ -70,6 +70,10 @@ static void find_weak(const struct ope_summary *s, struct ope_result *r)
 		OPE_FIND(r, OPE_WEAK,
 		    "it rests on the reward model, whose error the interval leaves out");
 	}
+	if (r->estimator.kind->flags & EST_BALANCED) {
+		OPE_FIND(r, OPE_WEAK,
+		    "its weights are estimated, and the interval leaves their error out");
+	}
 }
 
 void ope_judge(const struct ope_summary *s, struct ope_result *r)

@@ -275,6 +275,7 @@ static int label(
 {
 	const json_t *actions = json_object_get(json_object_get(o, "c"), "_multi"), *p;
 	double cost = 0, propensity = 0;
+	bool unknown;
 	int64_t at;
 	size_t n;
 	int rc;
@@ -293,7 +294,8 @@ static int label(
 		return log_refuse(
 		    l, LOG_REFERENCE, ret->line, "the action taken is none of the event's");
 	}
-	if (log_check_propensity(l, ret->line, propensity) != 1) {
+	unknown = l->o.unknown && !p && !json_object_get(o, "_label_probability");
+	if (!unknown && log_check_propensity(l, ret->line, propensity) != 1) {
 		return LOG_AGAIN;
 	}
 	rc = places_upto(&d->places, l->arms, n);

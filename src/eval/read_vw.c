@@ -109,7 +109,7 @@ static void bandit_label(struct log *l, struct event *e, const struct token *t, 
 
 	if (n == 0) {
 		bad(l, e, LOG_VALUE, "the label is not action:cost:probability");
-	} else if (n < 3 || !(v[2] > 0 && v[2] <= 1)) {
+	} else if ((n < 3 && !(n == 2 && l->o.unknown)) || (n == 3 && !(v[2] > 0 && v[2] <= 1))) {
 		bad(l, e, LOG_PROPENSITY, "the propensity does not lie in (0, 1]");
 	} else if (e->nlabels++) {
 		bad(l, e, LOG_LABELS, "a second label in one event");
@@ -118,7 +118,7 @@ static void bandit_label(struct log *l, struct event *e, const struct token *t, 
 	} else {
 		e->taken = e->shape == SHAPE_CB ? (size_t)v[0] - 1 : place;
 		e->cost = v[1];
-		e->propensity = v[2];
+		e->propensity = n == 3 ? v[2] : 0;
 	}
 }
 

@@ -129,6 +129,32 @@ class Evaluation(unittest.TestCase):
                       ["-t", "uniform", "--estimator", "mle", "--interval", "bootstrap"]):
             replay(self.log, *wrong, status=1)
 
+    def test_a_log_without_propensities_is_for_balanced_weights_alone(self):
+        rows = [(i % 4 if i % 3 else 0, 1 + i // 12 % 2, int(i * i % 7 == 1), 0.25)
+                for i in range(3000)]
+        self.write(rows)
+        command = ("-t", "uniform", "--json", "--format", "obd")
+        ours = ("--estimator", "balanced,sn-balanced")
+        known = json.loads(replay(self.log, *command, *ours))["results"]
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write("item_id,position,click\n")
+            f.writelines(f"{a},{k},{r}\n" for a, k, r, _ in rows)
+        self.assertIn("no column", replay(self.log, *command, "--estimator", "ips", status=1))
+        self.assertIn("needs propensities",
+                      replay(self.log, *command, "--estimator", "balanced,ips", status=1))
+        found = json.loads(replay(self.log, *command, *ours))["results"]
+        self.assertEqual(known, found)
+        # Without features the weights are quotients of counts, by arm and position.
+        value = 0
+        for k in (1, 2):
+            for arm in range(4):
+                clicks = [r for a, at, r, _ in rows if (a, at) == (arm, k)]
+                value += sum(clicks) / len(clicks) / 8
+        for r in found:
+            self.assertAlmostEqual(r["value"] / value, 1, 2)
+            self.assertAlmostEqual(r["mean_weight"], 1, 2)
+            self.assertEqual(r["verdict"], "weak")
+
     def slates(self, rows):
         """Slot 0 has three actions, slot 1 two. The same slates as text and as dsjson: two logs."""
         text, lines = [], []
@@ -181,6 +207,15 @@ class Evaluation(unittest.TestCase):
                     "expires_at": None}, separators=(",", ":")) + "\n")
         text = replay(self.log, "-t", "uniform", "--estimator", "pseudo-inverse", status=1)
         self.assertIn("without replacement", text)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "random", "men", "men.csv")),
+                         "BANDITD_DATA has no obd/random/men/men.csv")
+    def test_balanced_weights_find_what_propensities_say(self):
+        table = "@" + os.path.join(DATA, "eval_policy_bts_men.csv")
+        log = os.path.join(DATA, "random", "men", "men.csv")
+        known, found = json.loads(replay(log, "-t", table, "--json", "--estimator",
+                                         "snips,sn-balanced"))["results"]
+        self.assertLess(abs(known["value"] - found["value"]), known["se"] / 2)
 
     @unittest.skipUnless(os.path.exists(CCB), "BANDITD_DATA has no vw/ccb_test.dat")
     def test_slots_that_share_their_actions_are_refused_in_words(self):
