@@ -76,6 +76,7 @@ struct ope_result {
 #define OPE_UNSUPPORTED_WEAK 0.01
 #define OPE_MEAN_WEIGHT_UNUSABLE 5 /* standard errors from 1 */
 #define OPE_MEAN_WEIGHT_WEAK 3
+#define OPE_MEAN_WEIGHT_FITTED 0.05 /* so far, weights of a classifier may be off before that */
 #define OPE_REWARD_ESS_WEAK 10
 
 /* RC_INVALID: an interval that does not go with an estimator, a target that does not fit, nothing

@@ -134,6 +134,29 @@ START_TEST(without_features_weights_are_the_quotients_of_shares)
 }
 END_TEST
 
+START_TEST(a_target_that_is_the_log_is_not_unusable)
+{
+	struct ope_summary s = {.used = 1000,
+	    .ess = 1000,
+	    .mean_weight = 1.001,
+	    .mean_weight_se = 1e-6,
+	    .reward_ess = 500};
+	struct ope_result r = {.verdict = OPE_RELIABLE};
+
+	/* Weights that hardly differ have hardly an error: so fitted ones have some room. */
+	ck_assert_int_eq(estimator_parse("balanced", &r.estimator, NULL), 0);
+	ope_judge(&s, &r);
+	ck_assert_int_eq(r.verdict, OPE_WEAK);
+	s.mean_weight = 0.9;
+	ope_judge(&s, &r);
+	ck_assert_int_eq(r.verdict, OPE_UNUSABLE);
+	s.mean_weight = 1.001;
+	ck_assert_int_eq(estimator_parse("ips", &r.estimator, NULL), 0);
+	ope_judge(&s, &r);
+	ck_assert_int_eq(r.verdict, OPE_UNUSABLE);
+}
+END_TEST
+
 START_TEST(propensities_that_are_there_change_nothing)
 {
 	struct ope_summary s, t;
@@ -219,5 +242,5 @@ END_TEST
 
 RUN("balance", odds_are_those_of_the_counts, what_never_meets_stays_finite,
     too_large_a_classifier_is_refused, without_features_weights_are_the_quotients_of_shares,
-    propensities_that_are_there_change_nothing, who_needs_propensities_is_told,
-    rounds_without_a_propensity_come_where_they_are_asked_for)
+    a_target_that_is_the_log_is_not_unusable, propensities_that_are_there_change_nothing,
+    who_needs_propensities_is_told, rounds_without_a_propensity_come_where_they_are_asked_for)
