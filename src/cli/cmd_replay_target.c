@@ -135,13 +135,10 @@ int replay_target_on(struct replay_args *a, const struct ope_options *o,
 {
 	struct shown shown = {.most = a->rounds};
 	const struct ope_log log = {&shown, shown_rewind, shown_next, shown_names, NULL, NULL};
-	struct log_options how = replay_log_options(a);
+	const struct log_options how = replay_log_options(a);
 	struct ope_file *in = NULL;
-	int rc;
+	int rc = ope_file_open(a->path, &how, &in, err);
 
-	how.slates = a->slates;
-	how.unknown = a->unknown;
-	rc = ope_file_open(a->path, &how, &in, err);
 	if (rc) {
 		return rc;
 	}

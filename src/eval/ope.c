@@ -244,11 +244,11 @@ static void see(struct run *u, const struct round *r, struct est_round ret[2])
 		ret[0].w_balanced = balance_weight(u->balance, r);
 	}
 	weigh(u, r, &ret[0]);
-	ret[1] = ret[0];
 	if (u->model) {
 		expect(u, u->model, r, &ret[0]);
 	}
 	if (u->mrdr) {
+		ret[1] = ret[0];
 		expect(u, u->mrdr, r, &ret[1]);
 	}
 }
