@@ -101,10 +101,9 @@ static int scan(struct run *u, struct errinfo *err)
 static int check_slates(const struct run *u, const struct estimator *est, struct errinfo *err)
 {
 	for (size_t i = 0; u->s.slots && i < u->n; i++) {
-		if (est[i].kind->flags & EST_MODEL) {
+		if (est[i].kind->flags & (EST_MODEL | EST_BALANCED)) {
 			return err_set(err, RC_INVALID, "slates", "",
-			    "%s needs a reward model, which knows no slates: this log has some; "
-			    "try "
+			    "%s needs a model, which knows no slates, and this log has some: try "
 			    "pseudo-inverse, ips or snips",
 			    est[i].text);
 		}

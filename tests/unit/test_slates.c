@@ -266,7 +266,8 @@ END_TEST
 
 START_TEST(what_does_not_go_with_slates_is_told)
 {
-	static const char *const models[] = {"dm", "dr", "sndr", "mrdr", "switch-dr", "dros"};
+	static const char *const models[] = {
+	    "dm", "dr", "sndr", "mrdr", "switch-dr", "dros", "balanced"};
 	static const enum interval_kind own[] = {
 	    INTERVAL_CLOPPER_PEARSON, INTERVAL_CRESSIE_READ, INTERVAL_SEQUENCE};
 	struct ope_summary s;
