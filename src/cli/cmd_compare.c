@@ -150,6 +150,9 @@ static int check(struct args *a)
 	if (status >= 0) {
 		return status;
 	}
+	/* Policies that learn cannot use such rounds, and all are compared on the same. */
+	a->given.slates = a->given.npolicies == 0;
+	a->given.unknown = a->given.slates && a->c.estimator.kind->flags & EST_BALANCED;
 	if (a->given.nlogs == 0) {
 		return cli_usage("compare", "needs a LOG");
 	}

@@ -28,11 +28,12 @@ static json_t *number(double v)
 json_t *replay_target_json(const char *policy, const char *interval, const struct ope_summary *s,
     const struct ope_result *r)
 {
+	const struct ope_summary own = ope_seen_by(s, &r->estimator);
 	json_t *j = json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", policy,
 	    "estimator", r->estimator.text, "value", number(r->value), "se", number(r->se), "lo",
-	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", s->ess, "max_weight",
-	    s->max_weight, "mean_weight", s->mean_weight, "unsupported", s->unsupported, "verdict",
-	    ope_verdicts[r->verdict], "why", r->why);
+	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", own.ess, "max_weight",
+	    own.max_weight, "mean_weight", own.mean_weight, "unsupported", own.unsupported,
+	    "verdict", ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
 		json_object_set_new(j, "threshold", json_real(r->estimator.param));
@@ -62,8 +63,14 @@ static void print_text(
 	    s->logging_mean);
 	printf(
 	    "effective sample size %.1f, largest weight %.4g, mean weight %.4f, unsupported %.2f "
-	    "%%\n\n",
+	    "%%\n",
 	    s->ess, s->max_weight, s->mean_weight, 100 * s->unsupported);
+	if (s->slots) {
+		printf("slates of up to %zu slots, weighed by slot: effective sample size %.1f, "
+		       "largest weight %.4g, mean weight %.4f\n",
+		    s->slots, s->slate.ess, s->slate.max_weight, s->slate.mean_weight);
+	}
+	putchar('\n');
 	printf("%-16s %12s %12s %12s %12s  %s\n", "estimator", "value", "s.e.", "lo", "hi",
 	    interval_names[a->o.interval]);
 	for (size_t i = 0; i < a->nest; i++) {
@@ -108,6 +115,20 @@ static void shown_names(void *arg, struct target_names *ret)
 	s->log.names(s->log.arg, ret);
 }
 
+/* Why nothing is left, where the log is sound. */
+static void tell_not_scored(const struct log_counts *c, const char *path, struct errinfo *err)
+{
+	if (c->by_reason[LOG_NOT_SCORED]) {
+		*err = (struct errinfo){.rc = 0};
+		err_set(err, RC_INVALID, "empty_log", path,
+		    "there is not one round to use, but %" PRIu64
+		    " of kinds that cannot be weighed: continuous actions, and several arms drawn "
+		    "one "
+		    "after another without replacement or chosen for certain",
+		    c->by_reason[LOG_NOT_SCORED]);
+	}
+}
+
 int replay_target_on(struct replay_args *a, const struct ope_options *o,
     const struct estimator *est, size_t n, struct ope_summary *ret, struct ope_result *ret_results,
     struct errinfo *err)
@@ -127,6 +148,8 @@ int replay_target_on(struct replay_args *a, const struct ope_options *o,
 	progress_clear(&shown.bar);
 	if (rc == 0) {
 		ret->refused = log_refused(ope_file_counts(in));
+	} else if (strcmp(err->code, "empty_log") == 0) {
+		tell_not_scored(ope_file_counts(in), a->path, err);
 	}
 	ope_file_close(in);
 	return rc;
@@ -194,6 +217,8 @@ static int add_estimator(void *arg, const char *name)
 	if (estimator_parse(name, &a->est[a->nest], &err)) {
 		return cli_usage("replay", "--estimator: %s", err.text);
 	}
+	/* Weights that are estimated are for logs without propensities. */
+	a->given->unknown = a->given->unknown || a->est[a->nest].kind->flags & EST_BALANCED;
 	a->nest++;
 	return -1;
 }
@@ -221,6 +246,7 @@ int replay_target(struct replay_args *given)
 	struct errinfo err = {.rc = 0};
 	int status = replay_estimators(given, add_estimator, &a);
 
+	given->slates = true;
 	for (size_t i = 0; status < 0 && !given->nestimators && i < 4; i++) {
 		status = add_estimator(&a, usual[i]);
 	}

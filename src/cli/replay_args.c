@@ -359,7 +359,9 @@ struct log_options replay_log_options(struct replay_args *a)
 	    .features = a->features,
 	    .refused = on_refused,
 	    .arg = a,
-	    .part = a->part};
+	    .part = a->part,
+	    .slates = a->slates,
+	    .unknown = a->unknown};
 }
 
 int replay_estimators(

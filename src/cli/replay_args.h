@@ -32,6 +32,7 @@ struct replay_args {
 	uint64_t rounds;      /* 0: all */
 	uint32_t runs;        /* of policies */
 	size_t features;      /* that those with names are hashed to */
+	bool slates, unknown; /* read, too: slates, and rounds without a propensity */
 	bool json, strict, interval_given;
 	const char *of_policies, *of_targets; /* an option that only these take; NULL: none */
 	uint64_t refused;                     /* lines that were told */

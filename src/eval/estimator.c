@@ -75,6 +75,26 @@ static void sg_dr(const struct est_round *in, double l, struct est_term *ret)
 	plain(in, in->q_target, in->q, gain(in->w, l), ret);
 }
 
+/* Swaminathan et al. 2017: rewards that are sums of what each slot adds, logged slots drawn
+ * independently. */
+static void pseudo_inverse(const struct est_round *in, double none, struct est_term *ret)
+{
+	(void)none;
+	plain(in, 0, 0, in->w_slots, ret);
+}
+
+static void balanced(const struct est_round *in, double none, struct est_term *ret)
+{
+	(void)none;
+	plain(in, 0, 0, in->w_balanced, ret);
+}
+
+static void sn_balanced(const struct est_round *in, double none, struct est_term *ret)
+{
+	balanced(in, none, ret);
+	ret->den = in->weight * in->w_balanced;
+}
+
 const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips},
     {"snips", "clip=", HUGE_VAL, HUGE_VAL, EST_RATIO, snips},
     {"dm", NULL, 0, 0, EST_MODEL | EST_MODEL_ALONE, dm},
@@ -85,7 +105,11 @@ const struct est_kind est_kinds[] = {{"ips", "clip=", HUGE_VAL, HUGE_VAL, 0, ips
     {"sg-dr", "", 0.1, 1, EST_MODEL, sg_dr},
     {"mrdr", "clip=", HUGE_VAL, HUGE_VAL, EST_MODEL | EST_MRDR, dr},
     /* Its terms are for the standard error, which that of snips bounds in large samples. */
-    {"cressie-read", NULL, HUGE_VAL, 0, EST_RATIO | EST_LIKELIHOOD, snips}, {.name = NULL}};
+    {"cressie-read", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD, snips},
+    {"mle", "wmax=", HUGE_VAL, HUGE_VAL, EST_RATIO | EST_LIKELIHOOD | EST_TERMS, snips},
+    {"pseudo-inverse", NULL, HUGE_VAL, 0, EST_SLOTS, pseudo_inverse},
+    {"balanced", NULL, HUGE_VAL, 0, EST_BALANCED, balanced},
+    {"sn-balanced", NULL, HUGE_VAL, 0, EST_BALANCED | EST_RATIO, sn_balanced}, {.name = NULL}};
 
 static int parse_param(const char *text, struct estimator *e, struct errinfo *err)
 {
@@ -97,6 +121,13 @@ static int parse_param(const char *text, struct estimator *e, struct errinfo *er
 		    err, RC_INVALID, "estimator", "", "%s takes no %s", e->kind->name, text);
 	}
 	text += n;
+	if (e->kind->flags & EST_LIKELIHOOD) {
+		e->param = strtod(text, &end);
+		return *text && !*end && e->param > 1
+			   ? 0
+			   : err_set(err, RC_INVALID, "estimator", "",
+				 "%s takes wmax=NUMBER, more than 1", e->kind->name);
+	}
 	e->mse = strcmp(text, "mse") == 0;
 	e->slope = e->mse || strcmp(text, "slope") == 0;
 	if (e->slope) {

@@ -13,16 +13,27 @@
 #include "base/num.h"
 
 /* Of one round: how many rounds it stands for, target over logging probability, the reward, what
- * the reward model expects of the arm taken and of the target. */
+ * the reward model expects of the arm taken and of the target. Of a slate, w is the product over
+ * its slots, and w_slots 1 - m + their sum; of a single arm both are the same. w_balanced is the
+ * classifier's, and w too where the propensity is not known. */
 struct est_round {
-	double weight, w, r, q, q_target;
+	double weight, w, r, q, q_target, w_slots, w_balanced;
 };
 
 struct est_term {
 	double weight, base, num, den;
 };
 
-enum { EST_MODEL = 1, EST_RATIO = 2, EST_MRDR = 4, EST_MODEL_ALONE = 8, EST_LIKELIHOOD = 16 };
+enum {
+	EST_MODEL = 1,
+	EST_RATIO = 2,
+	EST_MRDR = 4,
+	EST_MODEL_ALONE = 8,
+	EST_LIKELIHOOD = 16, /* its number is the largest weight that is possible */
+	EST_SLOTS = 32,
+	EST_TERMS = 64, /* made of all its terms, which are kept */
+	EST_BALANCED = 128
+};
 
 struct est_kind {
 	const char *name;
@@ -32,7 +43,7 @@ struct est_kind {
 	void (*term)(const struct est_round *in, double param, struct est_term *ret);
 };
 
-#define ESTIMATOR_TEXT_MAX 32
+#define ESTIMATOR_TEXT_MAX 48
 struct estimator {
 	const struct est_kind *kind;
 	double param;

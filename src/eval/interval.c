@@ -8,6 +8,8 @@
 const char *const interval_names[INTERVAL_KINDS] = {[INTERVAL_NORMAL] = "normal",
     [INTERVAL_BOOTSTRAP] = "bootstrap",
     [INTERVAL_BERNSTEIN] = "bernstein",
+    [INTERVAL_HOEFFDING] = "hoeffding",
+    [INTERVAL_STUDENT] = "student",
     [INTERVAL_CLOPPER_PEARSON] = "clopper-pearson",
     [INTERVAL_CRESSIE_READ] = "cressie-read",
     [INTERVAL_SEQUENCE] = "sequence"};
@@ -55,6 +57,20 @@ double interval_bernstein(double variance, double width, double n, double delta)
 	double l = num_log(2 / delta);
 
 	return 7 * width * l / (3 * (n - 1)) + sqrt(2 * l * variance / (n - 1));
+}
+
+double interval_hoeffding(double width, double n, double delta)
+{
+	return width * sqrt(num_log(1 / delta) / (2 * n));
+}
+
+void interval_student(
+    double value, double se, double n, double alpha, double *ret_lo, double *ret_hi)
+{
+	double t = n > 1 ? num_t_quantile(1 - alpha / 2, n - 1) : HUGE_VAL;
+
+	*ret_lo = n > 1 ? value - t * se : -HUGE_VAL;
+	*ret_hi = n > 1 ? value + t * se : HUGE_VAL;
 }
 
 void interval_clopper_pearson(

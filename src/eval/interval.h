@@ -24,6 +24,8 @@ enum interval_kind {
 	INTERVAL_NORMAL,
 	INTERVAL_BOOTSTRAP,
 	INTERVAL_BERNSTEIN,
+	INTERVAL_HOEFFDING,
+	INTERVAL_STUDENT,
 	INTERVAL_CLOPPER_PEARSON,
 	INTERVAL_CRESSIE_READ,
 	INTERVAL_SEQUENCE,
@@ -34,9 +36,14 @@ extern const char *const interval_names[INTERVAL_KINDS];
 void interval_normal(double value, double se, double alpha, double *ret_lo, double *ret_hi);
 /* The gaussian interval of the importance-weighted mean, as VW's estimators have it. */
 void interval_gaussian(const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);
+/* The same with Student's t of n - 1 degrees; one round: no bound. */
+void interval_student(
+    double value, double se, double n, double alpha, double *ret_lo, double *ret_hi);
 /* How far below (or above) the mean of n values that lie in a range of this width the truth is,
  * with probability 1 - delta (Maurer, Pontil 2009). */
 double interval_bernstein(double variance, double width, double n, double delta);
+/* The same without looking at the variance (Hoeffding 1963). */
+double interval_hoeffding(double width, double n, double delta);
 /* Treats n/w_max rounds as having k = sum(w r)/w_max successes: wide, never too narrow. */
 void interval_clopper_pearson(
     const struct interval_sum *s, double alpha, double *ret_lo, double *ret_hi);

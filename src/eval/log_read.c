@@ -175,6 +175,21 @@ int log_next(struct log *l, struct round *ret, struct errinfo *err)
 	return rc;
 }
 
+struct round round_slot(const struct round *r, size_t k)
+{
+	const struct round_slot *s = &r->slots[k];
+	struct round one = *r;
+
+	one.position = (uint32_t)k;
+	one.arm = s->arm;
+	one.propensity = s->propensity;
+	one.eligible = s->eligible;
+	one.neligible = s->neligible;
+	one.slots = NULL;
+	one.nslots = 0;
+	return one;
+}
+
 const struct log_counts *log_counts(const struct log *l)
 {
 	return &l->counts;

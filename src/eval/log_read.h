@@ -11,6 +11,14 @@
 
 #include "base/err.h"
 
+/* One of several places that are decided at once, for one reward: a slate. */
+struct round_slot {
+	uint32_t arm;
+	double propensity;
+	const uint32_t *eligible; /* never empty */
+	size_t neligible;
+};
+
 /* What is borrowed holds until the next call. */
 struct round {
 	uint64_t index; /* of the rounds of this log, from 0 */
@@ -18,7 +26,7 @@ struct round {
 	uint64_t at_us; /* 0: not known */
 	uint32_t position;
 	uint32_t arm;             /* into the table of names */
-	double propensity;        /* (0, 1] */
+	double propensity;        /* (0, 1]; 0: not known, where that was asked for */
 	double reward;            /* the larger the better: costs are negated */
 	const uint32_t *eligible; /* neligible 0: all arms */
 	size_t neligible;
@@ -26,7 +34,11 @@ struct round {
 	size_t dim;
 	double weight; /* 1/(1 - pdrop), else 1 */
 	bool has_reward;
+	const struct round_slot *slots; /* drawn independently; slot k is position k */
+	size_t nslots;                  /* 0: no slate; else arm and eligible are of the first */
 };
+/* A slot of a slate as a round of its own. */
+struct round round_slot(const struct round *r, size_t k);
 
 /* The names of the arms met so far, in the order they were met. Shared by the logs of one run. */
 struct log_arms;
@@ -82,6 +94,8 @@ struct log_options {
 	void *arg;
 	/* Features with names (dsjson, vw) come as so many numbers; 0: they are passed over. */
 	size_t features;
+	bool unknown;    /* rounds without a propensity are given, too; else they are refused */
+	bool slates;     /* rounds of slates are given, too; else they are not scored */
 	size_t open_max; /* decisions of a JSON Lines log that wait for a reward; 0: 2^18 */
 };
 

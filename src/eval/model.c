@@ -104,8 +104,7 @@ void model_add(struct model *m, const struct round *r, double weight)
 	}
 }
 
-/* a (lower triangle by rows) becomes its Cholesky root, and b the solution. */
-static void solve(double *a, double *b, size_t d)
+void model_solve(double *a, double *b, size_t d)
 {
 	for (size_t i = 0; i < d; i++) {
 		double *ai = a + i * (i + 1) / 2;
@@ -161,7 +160,7 @@ static void fit_cell(struct model *m, size_t f, size_t stratum, double *zz)
 	if (m->d == 1) {
 		b[0] = zz[0] > 0 ? b[0] / zz[0] : 0;
 	} else {
-		solve(zz, b, m->d);
+		model_solve(zz, b, m->d);
 	}
 }
 

@@ -30,5 +30,7 @@ void model_add(struct model *m, const struct round *r, double weight);
 /* After the last. RC_MEMORY. */
 int model_fit(struct model *m, struct errinfo *err);
 double model_value(const struct model *m, const struct round *r, uint32_t arm);
+/* Of d equations: a, lower triangle by rows, becomes its Cholesky root, and b the solution. */
+void model_solve(double *a, double *b, size_t d);
 
 #endif

@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/ope.h"
+#include "eval/ope_impl.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/bootstrap.h"
-
 #define GRID_MAX 16
 #define SLOPE_DELTA 0.05
-
-struct run {
-	const struct ope_log *log;
-	const struct ope_options *o;
-	struct ope_summary s;
-	struct target_names names;
-	struct model *model, *mrdr; /* NULL where none is asked for */
-	uint64_t *tried;            /* position * narms + arm: rounds */
-	double *everywhere;         /* by position: rounds where all arms are eligible */
-	bool listed, fitted;        /* some rounds list their arms; tried is complete */
-	size_t dim;
-	struct ope_result *results;
-	struct est_sum *sums;
-	struct est_term **terms;
-	size_t n;
-	double wr_abs;
-};
 
 static int no_memory(struct errinfo *err)
 {
@@ -40,6 +21,11 @@ static bool is_known(const struct run *u, const struct round *r)
 	for (size_t i = 0; i < r->neligible; i++) {
 		ok = ok && r->eligible[i] < u->names.narms;
 	}
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		ok = ok && is_known(u, &one);
+	}
 	return ok;
 }
 
@@ -48,8 +34,7 @@ static int changed(struct errinfo *err)
 	return err_set(err, RC_IO, "changed", "", "the log changed while it was read");
 }
 
-/* The next round that has a reward: 1, 0 the end. Counts in the first pass alone. */
-static int next_round(struct run *u, bool first, struct round *ret, struct errinfo *err)
+int ope_next_round(struct run *u, bool first, struct round *ret, struct errinfo *err)
 {
 	for (;;) {
 		struct errinfo why = {.rc = 0};
@@ -88,13 +73,15 @@ static int scan(struct run *u, struct errinfo *err)
 	int rc = u->log->rewind(u->log->arg, err);
 
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, true, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, true, &r, err)) == 1) {
 		u->s.reward_lo = r.reward < u->s.reward_lo ? r.reward : u->s.reward_lo;
 		u->s.reward_hi = r.reward > u->s.reward_hi ? r.reward : u->s.reward_hi;
 		u->s.reward_sum += r.reward;
 		u->s.logging_mean += r.reward * r.weight;
 		weight += r.weight;
 		u->dim = r.dim > u->dim ? r.dim : u->dim;
+		u->s.unknown += r.propensity == 0;
+		u->s.slots = r.nslots > u->s.slots ? r.nslots : u->s.slots;
 		u->listed = u->listed || r.neligible || target_varies(u->o->target);
 		u->s.used++;
 	}
@@ -110,6 +97,20 @@ static int scan(struct run *u, struct errinfo *err)
 	return rc;
 }
 
+/* Models know single arms. */
+static int check_slates(const struct run *u, const struct estimator *est, struct errinfo *err)
+{
+	for (size_t i = 0; u->s.slots && i < u->n; i++) {
+		if (est[i].kind->flags & (EST_MODEL | EST_BALANCED)) {
+			return err_set(err, RC_INVALID, "slates", "",
+			    "%s needs a model, which knows no slates, and this log has some: try "
+			    "pseudo-inverse, ips or snips",
+			    est[i].text);
+		}
+	}
+	return 0;
+}
+
 static double weight_of(const struct run *u, const struct round *r)
 {
 	return target_prob(u->o->target, r, r->arm) / r->propensity;
@@ -121,6 +122,32 @@ static double mrdr_weight(const struct run *u, const struct round *r)
 	double p = r->propensity;
 
 	return target_prob(u->o->target, r, r->arm) * (1 - p) / (p * p);
+}
+
+/* Into in->w the product of the slots' weights, into in->w_slots 1 - m + their sum. */
+static void weigh(const struct run *u, const struct round *r, struct est_round *in)
+{
+	if (r->nslots == 0) {
+		in->w = in->w_slots = r->propensity > 0 ? weight_of(u, r) : in->w_balanced;
+		return;
+	}
+	in->w = 1;
+	in->w_slots = 1 - (double)r->nslots;
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+		double w = weight_of(u, &one);
+
+		in->w *= w;
+		in->w_slots += w;
+	}
+}
+
+static void count_tries(struct run *u, const struct round *r)
+{
+	for (size_t k = 0; k < r->nslots; k++) {
+		u->tried[k * u->names.narms + r->slots[k].arm]++;
+	}
+	u->tried[r->position * u->names.narms + r->arm] += r->nslots == 0;
 }
 
 static int prepare(struct run *u, const struct estimator *est, struct errinfo *err)
@@ -158,8 +185,8 @@ static int fit(struct run *u, struct errinfo *err)
 
 	u->fitted = u->model || u->mrdr || u->listed;
 	rc = rc ? rc : u->fitted;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
-		u->tried[r.position * u->names.narms + r.arm]++;
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
+		count_tries(u, &r);
 		if (u->model) {
 			model_add(u->model, &r, r.weight);
 		}
@@ -171,9 +198,19 @@ static int fit(struct run *u, struct errinfo *err)
 	return rc == 0 && u->mrdr ? model_fit(u->mrdr, err) : rc;
 }
 
+/* Of a slate, the share of the target's slates with some arm that was never tried there. */
 static double unsupported(const struct run *u, const struct round *r)
 {
-	double sum = target_missing(u->o->target, r->position);
+	double sum = target_missing(u->o->target, r->position), all = 1;
+
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		all *= 1 - unsupported(u, &one);
+	}
+	if (r->nslots) {
+		return 1 - all;
+	}
 
 	for (size_t i = 0; i < (r->neligible ? r->neligible : u->names.narms); i++) {
 		uint32_t arm = r->neligible ? r->eligible[i] : (uint32_t)i;
@@ -201,12 +238,16 @@ static void expect(
 /* What the estimators see of a round, in [0] with the plain model, in [1] with that of MRDR. */
 static void see(struct run *u, const struct round *r, struct est_round ret[2])
 {
-	ret[0] = (struct est_round){.weight = r->weight, .w = weight_of(u, r), .r = r->reward};
-	ret[1] = ret[0];
+	ret[0] = (struct est_round){.weight = r->weight, .r = r->reward};
+	if (u->balance) {
+		ret[0].w_balanced = balance_weight(u->balance, r);
+	}
+	weigh(u, r, &ret[0]);
 	if (u->model) {
 		expect(u, u->model, r, &ret[0]);
 	}
 	if (u->mrdr) {
+		ret[1] = ret[0];
 		expect(u, u->mrdr, r, &ret[1]);
 	}
 }
@@ -227,7 +268,7 @@ static int try_all(
 
 	c->grid = est_slope_grid(e->kind, &c->n);
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
 		struct est_round in[2];
 
 		see(u, &r, in);
@@ -287,19 +328,29 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 		u->o->seen(u->o->seen_arg, r, in[0].w);
 	}
 	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
+	if (u->balance) {
+		interval_add(&u->balanced, r->weight, in[0].w_balanced, r->reward);
+		u->balanced_wr_abs += fabs(r->weight * in[0].w_balanced * r->reward);
+	}
+	if (u->s.slots) {
+		interval_add(&u->slate, r->weight, in[0].w_slots, r->reward);
+		u->slate_wr_abs += fabs(r->weight * in[0].w_slots * r->reward);
+	}
 	if (r->neligible || target_varies(u->o->target)) {
 		u->s.unsupported += r->weight * unsupported(u, r);
 	} else {
 		u->everywhere[r->position] += r->weight;
 	}
-	u->tried[r->position * u->names.narms + r->arm] += !u->fitted;
+	if (!u->fitted) {
+		count_tries(u, r);
+	}
 	for (size_t i = 0; i < u->n; i++) {
 		const struct estimator *e = &u->results[i].estimator;
 		struct est_term t;
 
 		e->kind->term(&in[e->kind->flags & EST_MRDR ? 1 : 0], e->param, &t);
 		est_sum_add(&u->sums[i], &t);
-		if (u->terms) {
+		if (u->terms[i]) {
 			u->terms[i][at] = t;
 		}
 	}
@@ -307,21 +358,14 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 
 static void summarise(struct run *u)
 {
-	const struct interval_sum *q = &u->s.sums;
-	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
-
-	u->s.mean_weight = q->w.hi / q->n;
-	u->s.mean_weight_se = v > 0 ? sqrt(v / q->n) : 0;
-	u->s.max_weight = q->w_max;
-	u->s.ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0;
-	u->s.reward_ess = q->wwrr.hi > 0 ? u->wr_abs * u->wr_abs / q->wwrr.hi : 0;
+	ope_overlap(u);
 	for (size_t k = 0; k < u->names.npositions; k++) {
 		const struct round any = {.position = (uint32_t)k};
 
 		u->s.unsupported +=
 		    u->everywhere[k] > 0 ? u->everywhere[k] * unsupported(u, &any) : 0;
 	}
-	u->s.unsupported /= q->n;
+	u->s.unsupported /= u->s.sums.n;
 }
 
 static int accumulate(struct run *u, struct errinfo *err)
@@ -332,7 +376,7 @@ static int accumulate(struct run *u, struct errinfo *err)
 
 	u->s.sums = (struct interval_sum){.lo = u->s.reward_lo, .hi = u->s.reward_hi};
 	rc = rc ? rc : 1;
-	while (rc == 1 && (rc = next_round(u, false, &r, err)) == 1) {
+	while (rc == 1 && (rc = ope_next_round(u, false, &r, err)) == 1) {
 		if (at == u->s.used) {
 			return err_set(
 			    err, RC_IO, "changed", "", "the log changed while it was read");
@@ -348,97 +392,18 @@ static int accumulate(struct run *u, struct errinfo *err)
 	return rc;
 }
 
-/* The quotient as a mean of num over the log's own mean of den, which is then a constant. */
-static void fix_denominators(struct est_term *t, size_t n, const struct est_sum *sum)
-{
-	for (size_t i = 0; i < n && sum->den.hi > 0; i++) {
-		t[i].num *= sum->weight.hi / sum->den.hi;
-		t[i].den = t[i].weight;
-	}
-}
-
-static int bound(struct run *u, size_t i, struct errinfo *err)
-{
-	const struct ope_options *o = u->o;
-	const struct est_sum *sum = &u->sums[i];
-	struct ope_result *r = &u->results[i];
-	double n = (double)sum->n, half, width, lo = 0, hi = 0;
-
-	r->value = est_sum_value(sum);
-	if (r->estimator.kind->flags & EST_LIKELIHOOD) {
-		r->value = interval_cressie_read_point(&u->s.sums, 0, HUGE_VAL);
-	}
-	r->se = est_sum_se(sum);
-	switch (o->interval) {
-	case INTERVAL_BOOTSTRAP:
-		if (o->fixed_denominator) {
-			fix_denominators(u->terms[i], u->s.used, sum);
-		}
-		return bootstrap_interval(u->terms[i], u->s.used, o->resamples, o->seed, o->threads,
-		    o->alpha, &r->lo, &r->hi, err);
-	case INTERVAL_BERNSTEIN:
-		/* One round may weigh as much as the heaviest did. */
-		width = (r->estimator.kind->flags & EST_MODEL ? 1 : 0) + u->s.max_weight;
-		width *= u->s.reward_hi - u->s.reward_lo;
-		half = interval_bernstein(r->se * r->se * n, width, n, o->alpha / 2);
-		lo = r->value - half;
-		hi = r->value + half;
-		break;
-	case INTERVAL_CLOPPER_PEARSON:
-		interval_clopper_pearson(&u->s.sums, o->alpha, &lo, &hi);
-		break;
-	case INTERVAL_CRESSIE_READ:
-		interval_cressie_read(&u->s.sums, 0, HUGE_VAL, o->alpha, &lo, &hi);
-		break;
-	case INTERVAL_SEQUENCE:
-		interval_sequence(&u->s.sums, o->alpha, &lo, &hi);
-		break;
-	default:
-		interval_normal(r->value, r->se, o->alpha, &lo, &hi);
-	}
-	r->lo = lo;
-	r->hi = hi;
-	return 0;
-}
-
-static int check(
-    const struct ope_options *o, const struct estimator *est, size_t n, struct errinfo *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool own = o->interval >= INTERVAL_CLOPPER_PEARSON;
-		unsigned flags = est[i].kind->flags;
-		/* Weights and rewards as they are. */
-		bool weighted = !(flags & EST_MODEL) && est[i].param == HUGE_VAL && !est[i].slope;
-
-		if (o->interval == INTERVAL_BOOTSTRAP && flags & EST_LIKELIHOOD) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "%s cannot be resampled: try --interval cressie-read", est[i].text);
-		}
-		if (o->interval == INTERVAL_BERNSTEIN && flags & (EST_RATIO | EST_MODEL_ALONE)) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "bernstein bounds plain means: it does not go with %s", est[i].text);
-		}
-		if (own && !weighted) {
-			return err_set(err, RC_INVALID, "interval", "",
-			    "%s is made of weights and rewards: it goes with ips, snips and "
-			    "cressie-read, unclipped, not with %s",
-			    interval_names[o->interval], est[i].text);
-		}
-	}
-	return 0;
-}
-
 static int make_sums(struct run *u, struct errinfo *err)
 {
 	u->sums = calloc(u->n + 1, sizeof(*u->sums));
 	if (!u->sums) {
 		return no_memory(err);
 	}
-	if (u->o->interval != INTERVAL_BOOTSTRAP) {
-		return 0;
-	}
 	u->terms = calloc(u->n + 1, sizeof(*u->terms));
 	for (size_t i = 0; u->terms && i < u->n; i++) {
+		if (u->o->interval != INTERVAL_BOOTSTRAP &&
+		    !(u->results[i].estimator.kind->flags & EST_TERMS)) {
+			continue;
+		}
 		u->terms[i] = calloc(u->s.used, sizeof(**u->terms));
 		if (!u->terms[i]) {
 			return no_memory(err);
@@ -458,17 +423,22 @@ static void release(struct run *u)
 	free(u->everywhere);
 	model_free(u->model);
 	model_free(u->mrdr);
+	balance_free(u->balance);
 }
 
 int ope_run(const struct ope_log *log, const struct ope_options *o, const struct estimator *est,
     size_t n, struct ope_summary *ret, struct ope_result *ret_results, struct errinfo *err)
 {
 	struct run u = {.log = log, .o = o, .results = ret_results, .n = n};
-	int rc = check(o, est, n, err);
+	int rc = ope_check_intervals(o, est, n, err);
+	struct ope_summary seen;
 
 	rc = rc ? rc : scan(&u, err);
+	rc = rc ? rc : check_slates(&u, est, err);
+	rc = rc ? rc : ope_check_unknown(&u, est, err);
 	rc = rc ? rc : prepare(&u, est, err);
 	rc = rc ? rc : fit(&u, err);
+	rc = rc ? rc : ope_balance(&u, est, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		ret_results[i] = (struct ope_result){.estimator = est[i]};
 		rc = est[i].slope ? choose_one(&u, &ret_results[i].estimator, err) : 0;
@@ -476,8 +446,9 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
 	rc = rc ? rc : make_sums(&u, err);
 	rc = rc ? rc : accumulate(&u, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		rc = bound(&u, i, err);
-		ope_judge(&u.s, &ret_results[i]);
+		rc = ope_bound(&u, i, err);
+		seen = ope_seen_by(&u.s, &est[i]);
+		ope_judge(&seen, &ret_results[i]);
 	}
 	if (rc == 0) {
 		*ret = u.s;

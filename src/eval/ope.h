@@ -37,6 +37,12 @@ struct ope_options {
 	void *seen_arg;
 };
 
+/* How the log overlaps with the target, by weights of one kind. */
+struct ope_overlap {
+	double ess, max_weight, mean_weight, mean_weight_se;
+	double reward_ess; /* rounds that carry the weighted reward */
+};
+
 struct ope_summary {
 	uint64_t rounds, refused, no_reward, used;
 	double reward_sum, logging_mean, reward_lo,
@@ -45,7 +51,13 @@ struct ope_summary {
 	double reward_ess;  /* rounds that carry the weighted reward */
 	double unsupported; /* the target's probability of arms never logged there */
 	struct interval_sum sums;
+	size_t slots;                /* of the largest slate; 0: there is none */
+	struct ope_overlap slate;    /* by what the slots add, as the pseudo-inverse weighs */
+	struct ope_overlap balanced; /* by the classifier's weights */
+	uint64_t unknown;            /* rounds without a propensity */
 };
+/* With the overlap by the weights that this estimator uses. */
+struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e);
 
 enum ope_verdict { OPE_RELIABLE, OPE_WEAK, OPE_UNUSABLE };
 extern const char *const ope_verdicts[];
@@ -64,6 +76,7 @@ struct ope_result {
 #define OPE_UNSUPPORTED_WEAK 0.01
 #define OPE_MEAN_WEIGHT_UNUSABLE 5 /* standard errors from 1 */
 #define OPE_MEAN_WEIGHT_WEAK 3
+#define OPE_MEAN_WEIGHT_FITTED 0.05 /* so far, weights of a classifier may be off before that */
 #define OPE_REWARD_ESS_WEAK 10
 
 /* RC_INVALID: an interval that does not go with an estimator, a target that does not fit, nothing

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/ope_file.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,12 @@ static int next(void *arg, struct round *ret, struct errinfo *err)
 	if (rc) {
 		return rc;
 	}
+	for (uint32_t k = 0, at; rc == 0 && k < r.nslots; k++) {
+		rc = positions_put(&f->positions, k, &at, err);
+		assert(rc || at == k); /* a log with slates has no other positions */
+	}
 	*ret = r;
-	return 1;
+	return rc ? rc : 1;
 }
 
 static int rewind_log(void *arg, struct errinfo *err)

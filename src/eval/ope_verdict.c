@@ -21,9 +21,11 @@ void ope_find(
 	}
 }
 
-static double off_by(const struct ope_summary *s)
+/* A classifier is fitted to a mean of 1: chance in the draws moves it less than the error tells. */
+static double off_by(const struct ope_summary *s, const struct ope_result *r)
 {
-	double off = fabs(s->mean_weight - 1);
+	double slack = r->estimator.kind->flags & EST_BALANCED ? OPE_MEAN_WEIGHT_FITTED : 0;
+	double off = fmax(fabs(s->mean_weight - 1) - slack, 0);
 
 	return s->mean_weight_se > 0 ? off / s->mean_weight_se : off > 1e-3 ? HUGE_VAL : 0;
 }
@@ -39,11 +41,11 @@ static void find_unusable(const struct ope_summary *s, struct ope_result *r)
 		OPE_FIND(r, OPE_UNUSABLE, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
-	if (off_by(s) > OPE_MEAN_WEIGHT_UNUSABLE) {
+	if (off_by(s, r) > OPE_MEAN_WEIGHT_UNUSABLE) {
 		OPE_FIND(r, OPE_UNUSABLE,
 		    "the mean weight is %.4g and not 1, by %.1f standard errors: propensities or "
 		    "support are wrong",
-		    s->mean_weight, off_by(s));
+		    s->mean_weight, off_by(s, r));
 	}
 }
 
@@ -58,9 +60,9 @@ static void find_weak(const struct ope_summary *s, struct ope_result *r)
 		OPE_FIND(r, OPE_WEAK, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
-	if (off_by(s) > OPE_MEAN_WEIGHT_WEAK) {
+	if (off_by(s, r) > OPE_MEAN_WEIGHT_WEAK) {
 		OPE_FIND(r, OPE_WEAK, "the mean weight is %.4g and not 1, by %.1f standard errors",
-		    s->mean_weight, off_by(s));
+		    s->mean_weight, off_by(s, r));
 	}
 	if (s->reward_ess < OPE_REWARD_ESS_WEAK) {
 		OPE_FIND(
@@ -69,6 +71,10 @@ static void find_weak(const struct ope_summary *s, struct ope_result *r)
 	if (r->estimator.kind->flags & EST_MODEL_ALONE) {
 		OPE_FIND(r, OPE_WEAK,
 		    "it rests on the reward model, whose error the interval leaves out");
+	}
+	if (r->estimator.kind->flags & EST_BALANCED) {
+		OPE_FIND(r, OPE_WEAK,
+		    "its weights are estimated, and the interval leaves their error out");
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VW's dsjson: one JSON object a line. Contextual-bandit events give rounds; those with slots (ccb,
- * slates) and continuous actions are checked and counted. Features are those of the context without
- * the actions'. Arms are called 1..K, the places of an event's actions. */
+/* VW's dsjson: one JSON object a line. Contextual-bandit events give rounds, slates where they are
+ * asked for; ccb and continuous actions are checked and counted. Features are those of the context
+ * without the actions'. Arms are called 1..K, the places of an event's actions. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +11,14 @@
 #include "eval/features.h"
 #include "eval/log_impl.h"
 #include "eval/log_places.h"
+#include "eval/log_slots.h"
 
 #define DEPTH_MAX 16 /* of objects in objects */
 
 struct dsjson {
 	struct places places;
 	struct features features;
+	struct slots slots;
 };
 
 /* 1, or LOG_AGAIN: it is no number. *ret is as it was where there is none. */
@@ -39,7 +41,7 @@ static const json_t *first(const json_t *v)
 	return json_is_array(v) ? json_array_get(v, 0) : v;
 }
 
-/* The slots of ccb and slates: checked, not scored. */
+/* The slots of ccb and slates: 1, or LOG_AGAIN. */
 static int check_outcomes(struct log *l, const json_t *outcomes)
 {
 	uint64_t line = l->line.number;
@@ -62,7 +64,7 @@ static int check_outcomes(struct log *l, const json_t *outcomes)
 			return LOG_AGAIN;
 		}
 	}
-	return log_skip(l, LOG_NOT_SCORED);
+	return 1;
 }
 
 static int check_continuous(struct log *l, const json_t *label)
@@ -193,11 +195,84 @@ static void add_value(
 	}
 }
 
+static void give_features(struct dsjson *d, const json_t *o, struct round *ret)
+{
+	features_clear(&d->features);
+	if (d->features.dim) {
+		add_object(&d->features, "", json_object_get(o, "c"), 0);
+	}
+	features_give(&d->features, ret);
+}
+
+/* Each action of a slate says whose it is; those of ccb are anyone's. */
+static bool is_slate(const json_t *o)
+{
+	const json_t *actions = json_object_get(json_object_get(o, "c"), "_multi");
+
+	return json_object_get(json_array_get(actions, 0), "_slot_id") != NULL;
+}
+
+static int read_slots(struct log *l, struct slots *s, const json_t *o, uint64_t line)
+{
+	const json_t *actions = json_object_get(json_object_get(o, "c"), "_multi");
+	const json_t *slots = json_object_get(json_object_get(o, "c"), "_slots");
+	const json_t *outcomes = json_object_get(o, "_outcomes"), *one;
+	size_t i;
+
+	slots_clear(s);
+	json_array_foreach (actions, i, one) {
+		const json_t *id = json_object_get(one, "_slot_id");
+
+		if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+		    !slots_action(s, (uint64_t)json_integer_value(id))) {
+			return log_refuse(l, LOG_REFERENCE, line, "an action's _slot_id is none");
+		}
+	}
+	json_array_foreach (outcomes, i, one) {
+		const json_t *a = first(json_object_get(one, "_a"));
+		const json_t *p = first(json_object_get(one, "_p"));
+
+		if (!a || !p ||
+		    !slots_taken(s, (size_t)json_integer_value(a), json_number_value(p))) {
+			return log_refuse(l, LOG_REFERENCE, line,
+			    "an outcome without _a and _p, or too many of them");
+		}
+	}
+	return json_is_array(slots) && json_array_size(slots) != s->nslots
+		   ? log_refuse(l, LOG_REFERENCE, line, "not every slot has its outcome")
+		   : 1;
+}
+
+static int slate(
+    struct log *l, struct dsjson *d, const json_t *o, struct round *ret, struct errinfo *err)
+{
+	double cost = 0;
+	int rc;
+
+	if (json_is_true(json_object_get(o, "_skipLearn")) || !json_object_get(o, "_label_cost")) {
+		return log_skip(l, LOG_UNLABELLED);
+	}
+	if (number(l, o, "_label_cost", &cost) != 1 ||
+	    number(l, o, "_original_label_cost", &cost) != 1 ||
+	    weight_of(l, o, &ret->weight) != 1 || read_slots(l, &d->slots, o, ret->line) != 1) {
+		return LOG_AGAIN;
+	}
+	rc = slots_give(&d->slots, &d->places, l, ret->line, ret, err);
+	if (rc == 1) {
+		ret->reward = 0 - cost;
+		ret->has_reward = true;
+		ret->at_us = time_of(o);
+		give_features(d, o, ret);
+	}
+	return rc;
+}
+
 static int label(
     struct log *l, struct dsjson *d, const json_t *o, struct round *ret, struct errinfo *err)
 {
 	const json_t *actions = json_object_get(json_object_get(o, "c"), "_multi"), *p;
 	double cost = 0, propensity = 0;
+	bool unknown;
 	int64_t at;
 	size_t n;
 	int rc;
@@ -216,7 +291,8 @@ static int label(
 		return log_refuse(
 		    l, LOG_REFERENCE, ret->line, "the action taken is none of the event's");
 	}
-	if (log_check_propensity(l, ret->line, propensity) != 1) {
+	unknown = l->o.unknown && !p && !json_object_get(o, "_label_probability");
+	if (!unknown && log_check_propensity(l, ret->line, propensity) != 1) {
 		return LOG_AGAIN;
 	}
 	rc = places_upto(&d->places, l->arms, n);
@@ -230,11 +306,7 @@ static int label(
 	ret->eligible = d->places.arm;
 	ret->neligible = n;
 	ret->at_us = time_of(o);
-	features_clear(&d->features);
-	if (d->features.dim) {
-		add_object(&d->features, "", json_object_get(o, "c"), 0);
-	}
-	features_give(&d->features, ret);
+	give_features(d, o, ret);
 	return 1;
 }
 
@@ -246,7 +318,11 @@ static int event(
 	const json_t *a = json_object_get(o, "a");
 
 	if (json_is_array(outcomes)) {
-		return check_outcomes(l, outcomes);
+		if (check_outcomes(l, outcomes) != 1) {
+			return LOG_AGAIN;
+		}
+		return l->o.slates && is_slate(o) ? slate(l, d, o, ret, err)
+						  : log_skip(l, LOG_NOT_SCORED);
 	}
 	if (json_is_object(continuous)) {
 		return check_continuous(l, continuous);

@@ -164,7 +164,7 @@ static int read_header(struct log *l, struct obd *o, struct errinfo *err)
 		}
 	}
 	for (int i = 0; i < COLUMNS_NEEDED; i++) {
-		if (!o->has[i]) {
+		if (!o->has[i] && !(i == PROPENSITY && l->o.unknown)) {
 			return bad_header(l, err, "no column ", column_names[i]);
 		}
 	}
@@ -217,7 +217,8 @@ static bool timestamp(const struct text *t, uint64_t *ret)
 static int bind_row(struct log *l, const struct obd *o, const struct text f[COLUMNS], uint64_t line,
     struct round *ret, struct errinfo *err)
 {
-	double position, p;
+	double position, p = 0;
+	bool unknown;
 	int rc;
 
 	ret->line = line;
@@ -231,7 +232,8 @@ static int bind_row(struct log *l, const struct obd *o, const struct text f[COLU
 	    (ret->reward != 0 && ret->reward != 1)) {
 		return log_refuse(l, LOG_VALUE, line, "click is not 0 or 1");
 	}
-	if (!log_number(f[PROPENSITY].p, f[PROPENSITY].n, &p) || !(p > 0 && p <= 1)) {
+	unknown = l->o.unknown && f[PROPENSITY].n == 0;
+	if (!unknown && (!log_number(f[PROPENSITY].p, f[PROPENSITY].n, &p) || !(p > 0 && p <= 1))) {
 		return log_refuse(
 		    l, LOG_PROPENSITY, line, "propensity_score does not lie in (0, 1]");
 	}

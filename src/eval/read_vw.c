@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VW's text: a line an event (cb), or lines up to an empty one (cb_adf, ccb, slates). cb and cb_adf
- * give rounds; the others are checked and counted. Features are those of the line in cb, of the
- * shared line in cb_adf. Arms are called by their numbers in cb, and 1..K, the places of an event's
- * actions, in cb_adf. */
+ * give rounds, slates where they are asked for; the others are checked and counted. Features are
+ * those of the line in cb, of the shared line in cb_adf. Arms are called by their numbers in cb,
+ * and 1..K, the places of an event's or a slot's actions, elsewhere. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval/features.h"
 #include "eval/log_impl.h"
 #include "eval/log_places.h"
+#include "eval/log_slots.h"
 
 #define TOKENS_MAX 64
 
@@ -22,6 +23,7 @@ struct token {
 struct vw {
 	struct places places;
 	struct features features; /* of the event whose lines come */
+	struct slots slots;       /* of it, where it is a slate */
 	bool lines;               /* an event has several */
 };
 
@@ -32,7 +34,7 @@ struct event {
 	size_t nlines, nactions, nlabels, nslots;
 	size_t taken; /* the place, or the number in cb */
 	double cost, propensity;
-	bool bad;
+	bool has_cost, bad; /* has_cost: of a slate */
 };
 
 /* The words before the first bar. The last may be a tag: it stands right before the bar, or begins
@@ -107,7 +109,7 @@ static void bandit_label(struct log *l, struct event *e, const struct token *t, 
 
 	if (n == 0) {
 		bad(l, e, LOG_VALUE, "the label is not action:cost:probability");
-	} else if (n < 3 || !(v[2] > 0 && v[2] <= 1)) {
+	} else if ((n < 3 && !(n == 2 && l->o.unknown)) || (n == 3 && !(v[2] > 0 && v[2] <= 1))) {
 		bad(l, e, LOG_PROPENSITY, "the propensity does not lie in (0, 1]");
 	} else if (e->nlabels++) {
 		bad(l, e, LOG_LABELS, "a second label in one event");
@@ -116,12 +118,12 @@ static void bandit_label(struct log *l, struct event *e, const struct token *t, 
 	} else {
 		e->taken = e->shape == SHAPE_CB ? (size_t)v[0] - 1 : place;
 		e->cost = v[1];
-		e->propensity = v[2];
+		e->propensity = n == 3 ? v[2] : 0;
 	}
 }
 
-/* "ccb slot 1:0.8:0.25,0:0.1 0,2" and "slates slot 1:0.8,0:0.1". */
-static void slot_label(struct log *l, struct event *e, const struct token *t)
+/* "ccb slot 1:0.8:0.25,0:0.1 0,2" and "slates slot 1:0.8,0:0.1": the first was taken. */
+static void slot_label(struct log *l, struct vw *r, struct event *e, const struct token *t)
 {
 	const char *p = t->p, *end = t->p + t->n;
 	bool first = true;
@@ -131,39 +133,72 @@ static void slot_label(struct log *l, struct event *e, const struct token *t)
 		double v[3];
 		size_t n = numbers(p, (size_t)((comma ? comma : end) - p), v, 3);
 
-		if (n == 0 || !is_whole(v[0])) {
+		if (n == 0 || !is_whole(v[0]) || (n != 2 && e->shape == SHAPE_SLATES)) {
 			bad(l, e, LOG_VALUE, "the slot's label is broken");
 		} else if (n >= 2 &&
 			   (!(v[n - 1] >= 0 && v[n - 1] <= 1) || (first && v[n - 1] == 0))) {
 			bad(l, e, LOG_PROPENSITY, "the propensity does not lie in (0, 1]");
 		} else if (n >= 2 && e->shape == SHAPE_CCB && v[0] >= (double)e->nactions) {
 			bad(l, e, LOG_REFERENCE, "the slot's action is not there");
+		} else if (first && e->shape == SHAPE_SLATES &&
+			   !slots_taken(&r->slots, (size_t)v[0], v[n - 1])) {
+			bad(l, e, LOG_REFERENCE, "too many slots");
 		}
 		first = false;
 		p = comma ? comma + 1 : NULL;
 	}
 }
 
-static void slots_line(struct log *l, struct event *e, const struct token *t, size_t n)
+static void slate_cost(struct log *l, struct event *e, const struct token *t)
+{
+	if (!log_number(t->p, t->n, &e->cost)) {
+		bad(l, e, LOG_VALUE, "the cost is not a number");
+	} else if (e->has_cost) {
+		bad(l, e, LOG_LABELS, "a second label in one event");
+	}
+	e->has_cost = true;
+}
+
+static void slate_action(struct log *l, struct vw *r, struct event *e, const struct token *t)
 {
 	double v;
 
+	if (!t || !log_number(t->p, t->n, &v) || !is_whole(v)) {
+		bad(l, e, LOG_VALUE, "the action has no slot");
+	} else if (!slots_action(&r->slots, (uint64_t)v)) {
+		bad(l, e, LOG_REFERENCE, "the action's slot is too large");
+	}
+}
+
+static void slot_line(struct log *l, struct vw *r, struct event *e, const struct token *t, size_t n)
+{
+	size_t labels = 0;
+
+	e->nslots++;
+	for (size_t i = 2; i < n; i++) {
+		if (has_colon(&t[i]) && labels++ && e->shape == SHAPE_SLATES) {
+			bad(l, e, LOG_LABELS, "a second label in one slot");
+		} else if (has_colon(&t[i])) {
+			slot_label(l, r, e, &t[i]);
+		}
+	}
+	e->nlabels += labels > 0;
+}
+
+static void slots_line(
+    struct log *l, struct vw *r, struct event *e, const struct token *t, size_t n)
+{
 	if (n >= 2 && is_word(&t[1], "shared")) {
-		if (n > 2 && !log_number(t[2].p, t[2].n, &v)) {
-			bad(l, e, LOG_VALUE, "the cost is not a number");
+		if (n > 2) {
+			slate_cost(l, e, &t[2]);
 		}
 	} else if (n >= 2 && is_word(&t[1], "action")) {
 		e->nactions++;
-		if (e->shape == SHAPE_SLATES && (n < 3 || !log_number(t[2].p, t[2].n, &v))) {
-			bad(l, e, LOG_VALUE, "the action has no slot");
+		if (e->shape == SHAPE_SLATES) {
+			slate_action(l, r, e, n > 2 ? &t[2] : NULL);
 		}
 	} else if (n >= 2 && is_word(&t[1], "slot")) {
-		e->nslots++;
-		for (size_t i = 2; i < n; i++) {
-			if (has_colon(&t[i])) {
-				slot_label(l, e, &t[i]);
-			}
-		}
+		slot_line(l, r, e, t, n);
 	} else {
 		bad(l, e, LOG_SYNTAX, "neither shared, action nor slot");
 	}
@@ -255,6 +290,7 @@ static void event_line(struct log *l, struct vw *r, struct event *e, const char 
 	if (e->nlines++ == 0) {
 		e->line = l->line.number;
 		features_clear(&r->features);
+		slots_clear(&r->slots);
 		e->shape = k && is_word(&t[0], "ccb")      ? SHAPE_CCB
 			   : k && is_word(&t[0], "slates") ? SHAPE_SLATES
 			   : k && is_word(&t[0], "ca")     ? SHAPE_CA
@@ -262,7 +298,10 @@ static void event_line(struct log *l, struct vw *r, struct event *e, const char 
 							   : SHAPE_CB;
 	}
 	if (e->shape == SHAPE_CCB || e->shape == SHAPE_SLATES) {
-		slots_line(l, e, t, k);
+		slots_line(l, r, e, t, k);
+		if (e->shape == SHAPE_SLATES && k > 1 && is_word(&t[1], "shared")) {
+			line_features(l, r, e, p, n);
+		}
 	} else if (e->shape == SHAPE_CA) {
 		continuous_line(l, e, t, k);
 	} else if (!memchr(p, '|', n) && k == 0) {
@@ -275,6 +314,26 @@ static void event_line(struct log *l, struct vw *r, struct event *e, const char 
 	}
 }
 
+static int whole_slate(
+    struct log *l, struct vw *r, const struct event *e, struct round *ret, struct errinfo *err)
+{
+	int rc;
+
+	if (!e->has_cost || e->nlabels == 0) {
+		return log_skip(l, LOG_UNLABELLED);
+	}
+	if (e->nlabels < e->nslots) {
+		return log_refuse(l, LOG_REFERENCE, e->line, "not every slot has a label");
+	}
+	rc = slots_give(&r->slots, &r->places, l, e->line, ret, err);
+	if (rc == 1) {
+		ret->reward = 0 - e->cost;
+		ret->has_reward = true;
+		features_give(&r->features, ret);
+	}
+	return rc;
+}
+
 static int whole_event(
     struct log *l, struct vw *r, const struct event *e, struct round *ret, struct errinfo *err)
 {
@@ -283,6 +342,9 @@ static int whole_event(
 
 	if (e->bad) {
 		return LOG_AGAIN;
+	}
+	if (e->shape == SHAPE_SLATES && l->o.slates) {
+		return whole_slate(l, r, e, ret, err);
 	}
 	if (e->shape != SHAPE_CB && e->shape != SHAPE_ADF) {
 		return log_skip(l, LOG_NOT_SCORED);

@@ -239,6 +239,10 @@ bool target_varies(const struct target *t)
 
 int target_see(struct target *t, const struct round *r, struct errinfo *err)
 {
+	if (t->kind == FROZEN && r->nslots) {
+		return err_set(err, RC_INVALID, "slates", "",
+		    "a policy that is frozen answers with one arm, and this log has slates");
+	}
 	return t->kind == FROZEN ? frozen_ask(t->frozen, r, err) : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logs of any format: any bytes are refused line by line or give rounds that hold what is promised
- * of a round. The first byte chooses the format. */
+ * of a round. The first byte chooses the format, its highest
+ * bit whether rounds may lack their propensity. */
 #include <math.h>
 #include <string.h>
 
@@ -8,15 +9,21 @@
 #include "eval/log_read.h"
 #include "fuzz.h"
 
-static void check(const struct round *r, const struct log_arms *arms)
+static void check(const struct round *r, bool unknown, const struct log_arms *arms)
 {
 	uint32_t n = log_arms_count(arms);
 
 	FUZZ_HOLDS(r->arm < n && log_arms_id(arms, r->arm)[0]);
-	FUZZ_HOLDS(r->propensity > 0 && r->propensity <= 1);
+	FUZZ_HOLDS((r->propensity > 0 && r->propensity <= 1) || (unknown && r->propensity == 0));
 	FUZZ_HOLDS(isfinite(r->reward) && r->weight >= 1 && isfinite(r->weight));
 	for (size_t i = 0; i < r->neligible; i++) {
 		FUZZ_HOLDS(r->eligible[i] < n);
+	}
+	for (size_t k = 0; k < r->nslots; k++) {
+		struct round one = round_slot(r, k);
+
+		FUZZ_HOLDS(one.neligible && one.position == k);
+		check(&one, false, arms);
 	}
 	for (size_t i = 0; i < r->dim; i++) {
 		FUZZ_HOLDS(isfinite(r->x[i]));
@@ -33,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const formats[] = {"auto", "jsonl", "dsjson", "vw", "obd"};
 	uint64_t heard = 0;
-	struct log_options o = {.refused = on_refused, .arg = &heard, .open_max = 4, .features = 4};
+	struct log_options o = {
+	    .refused = on_refused, .arg = &heard, .open_max = 4, .features = 4, .slates = true};
 	struct log_arms *arms = NULL;
 	struct errinfo err = {.rc = 0};
 	struct log *l = NULL;
@@ -45,10 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	o.format = formats[data[0] % 5];
+	o.unknown = data[0] & 0x80;
 	rc = log_open_bytes("log", data + 1, size - 1, &o, arms, &l, &err);
 	FUZZ_HOLDS(rc == 0 || err.rc == rc);
 	while (rc == 0 && (rc = log_next(l, &round, &err)) == 1) {
-		check(&round, arms);
+		check(&round, o.unknown, arms);
 		rc = 0;
 	}
 	FUZZ_HOLDS(rc == 0 || err.rc == rc);

@@ -63,6 +63,27 @@ class Compare(unittest.TestCase):
         for key in ("value", "se", "lo", "hi", "ess", "verdict", "why"):
             self.assertEqual(got["places"][0]["results"][2][key], learnt["results"][0][key], key)
 
+    def test_targets_are_compared_on_slates_and_without_propensities(self):
+        slates, bare = os.path.join(self.folder, "s.dat"), os.path.join(self.folder, "b.dat")
+        rng = random.Random(5)
+        with open(slates, "w", encoding="utf-8") as f, open(bare, "w", encoding="utf-8") as g:
+            for _ in range(400):
+                a, b = rng.randrange(3), rng.randrange(2)
+                cost = -int(rng.random() < 0.1 + 0.3 * (a == 2) + 0.4 * b)
+                f.write(f"slates shared {cost} | s\n" + "slates action 0 | a\n" * 3 +
+                        "slates action 1 | b\n" * 2 +
+                        f"slates slot {a}:{1 / 3} | x\nslates slot {b}:0.5 | y\n\n")
+                g.write(f"{a + 1}:{cost} | f\n")
+        for log, name in ((slates, "pseudo-inverse"), (bare, "sn-balanced")):
+            got = compare(log, "-t", "always:1", "-t", "always:2", "--segments", "2",
+                          "--estimator", name)
+            self.assertEqual([p["log"]["rounds"] for p in got["places"]], [200, 200])
+            got = compare(log, "-t", "always:1", "-t", "always:2", "--estimator", name)
+            theirs = json.loads(run("replay", log, "-t", "always:2", "--estimator", name, "--json"))
+            self.assertEqual(got["places"][0]["results"][1], theirs["results"][0])
+            # A policy that learns has no use for such rounds.
+            run("compare", log, "-t", "always:1", "-p", "ucb1", "--estimator", name, status=1)
+
     def test_a_ranking_that_separates_is_reliable(self):
         log = self.write("a.csv", [0.2, 0.5, 0.8])
         r = self.ranking(log, "-t", "always:0", "-t", "always:1", "-t", "always:2")

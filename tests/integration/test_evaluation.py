@@ -5,6 +5,7 @@
 Needs build/bandit. BANDITD_DATA may name a folder with obd/expected_men.json and its logs."""
 
 import json
+import math
 import os
 import subprocess
 import tempfile
@@ -16,7 +17,10 @@ NAMES = {"ipw": "ips", "ipw_clip5": "ips:clip=5", "snipw": "snips", "dm": "dm", 
          "dr_clip5": "dr:clip=5", "sndr": "sndr", "switch-dr_1": "switch-dr:1",
          "switch-dr_5": "switch-dr:5", "dr-os_1": "dros:1", "dr-os_10": "dros:10",
          "dr-os_500": "dros:500", "sg-ipw_0.1": "sg-ips:0.1", "sg-dr_0.1": "sg-dr:0.1"}
+# Published bounds so near to 0 that 3 % of them is within the chance of 10,000 resamples.
+BOUNDS_OF_CHANCE = {("bts/men", "dr", "lo"), ("bts/men", "sndr", "lo")}
 DATA = os.path.join(os.environ.get("BANDITD_DATA", ""), "obd")
+CCB = os.path.join(os.environ.get("BANDITD_DATA", ""), "vw", "ccb_test.dat")
 
 
 def replay(*arguments, status=0):
@@ -101,8 +105,8 @@ class Evaluation(unittest.TestCase):
 
     def test_one_round_is_not_enough_and_breaks_nothing(self):
         self.write([(1, 1, 1, 0.5)])
-        for interval in ("normal", "bootstrap", "bernstein", "clopper-pearson", "cressie-read",
-                         "sequence"):
+        for interval in ("normal", "bootstrap", "bernstein", "hoeffding", "student",
+                         "clopper-pearson", "cressie-read", "sequence"):
             r = json.loads(replay(self.log, "-t", "uniform", "--estimator", "ips", "--interval",
                                   interval, "--json"))["results"][0]
             self.assertEqual((r["value"], r["verdict"]), (2, "unusable"))
@@ -110,15 +114,113 @@ class Evaluation(unittest.TestCase):
     def test_mistakes_are_told(self):
         self.write([(1, 1, 1, 0.5)])
         for wrong in (["-t", "never"], ["-t", "uniform", "--estimator", "best"],
-                      ["-t", "uniform", "--interval", "wide"], ["-t", "uniform", "--alpha", "2"],
+                      ["-t", "uniform", "--interval", "wide"],
+                      ["-t", "uniform", "--estimator", "mle:wmax=1"],
+                      ["-t", "uniform", "--estimator", "mle:slope"], ["-t", "uniform", "--alpha", "2"],
                       ["-t", "uniform", "--folds", "0"], ["-t", "uniform", "-t", "uniform"], [],
                       ["-t", "uniform", "-p", "ucb1"], ["-p", "ucb1", "--bootstrap", "9"],
                       ["-p", "ucb1", "--interval", "normal"],
                       ["-t", "uniform", "--bootstrap-denominator", "open"]):
             replay(self.log, *wrong, status=2)
         for wrong in (["-t", "always:7"], ["-t", "@/nowhere.csv"],
-                      ["-t", "uniform", "--interval", "sequence"]):
+                      ["-t", "uniform", "--interval", "sequence"],
+                      ["-t", "uniform", "--interval", "hoeffding", "--estimator", "snips"],
+                      ["-t", "uniform", "--estimator", "mle:wmax=1.5"],
+                      ["-t", "uniform", "--estimator", "mle", "--interval", "bootstrap"]):
             replay(self.log, *wrong, status=1)
+
+    def test_a_log_without_propensities_is_for_balanced_weights_alone(self):
+        rows = [(i % 4 if i % 3 else 0, 1 + i // 12 % 2, int(i * i % 7 == 1), 0.25)
+                for i in range(3000)]
+        self.write(rows)
+        command = ("-t", "uniform", "--json", "--format", "obd")
+        ours = ("--estimator", "balanced,sn-balanced")
+        known = json.loads(replay(self.log, *command, *ours))["results"]
+        with open(self.log, "w", encoding="utf-8") as f:
+            f.write("item_id,position,click\n")
+            f.writelines(f"{a},{k},{r}\n" for a, k, r, _ in rows)
+        self.assertIn("no column", replay(self.log, *command, "--estimator", "ips", status=1))
+        self.assertIn("needs propensities",
+                      replay(self.log, *command, "--estimator", "balanced,ips", status=1))
+        found = json.loads(replay(self.log, *command, *ours))["results"]
+        self.assertEqual(known, found)
+        # Without features the weights are quotients of counts, by arm and position.
+        value = 0
+        for k in (1, 2):
+            for arm in range(4):
+                clicks = [r for a, at, r, _ in rows if (a, at) == (arm, k)]
+                value += sum(clicks) / len(clicks) / 8
+        for r in found:
+            self.assertAlmostEqual(r["value"] / value, 1, 2)
+            self.assertAlmostEqual(r["mean_weight"], 1, 2)
+            self.assertEqual(r["verdict"], "weak")
+
+    def slates(self, rows):
+        """Slot 0 has three actions, slot 1 two. The same slates as text and as dsjson: two logs."""
+        text, lines = [], []
+        for (a, p), (b, q), cost in rows:
+            text += [f"slates shared {cost} | s", *["slates action 0 | a"] * 3,
+                     *["slates action 1 | b"] * 2, f"slates slot {a}:{p} | x",
+                     f"slates slot {b}:{q} | y", ""]
+            lines.append(json.dumps({
+                "_label_cost": cost, "_outcomes": [{"_a": a, "_p": p}, {"_a": [b], "_p": [q]}],
+                "c": {"_multi": [{"_slot_id": k} for k in (0, 0, 0, 1, 1)], "_slots": [{}, {}]}}))
+        for end, what in ((".dat", text), (".json", lines)):
+            with open(self.log + end, "w", encoding="utf-8") as f:
+                f.writelines(line + "\n" for line in what)
+        return self.log + ".dat", self.log + ".json"
+
+    def test_slates_are_weighed_by_slot(self):
+        rows = [((0, 0.5), (1, 0.4), -1), ((2, 0.2), (0, 0.6), 0), ((1, 0.3), (1, 0.4), -0.5)]
+        table = self.log + ".table"
+        with open(table, "w", encoding="utf-8") as f:
+            f.write("arm,position,probability\n1,0,0.6\n3,0,0.4\n1,1,0.1\n2,1,0.9\n")
+        # 1 - 2 + the sum of what the target does over what the log did, times the reward.
+        want = {"@" + table: ((0.6 / 0.5 + 0.9 / 0.4 - 1) + (0 + 0.9 / 0.4 - 1) * 0.5) / 3,
+                "uniform": ((1 / 1.5 + 0.5 / 0.4 - 1) + (1 / 0.9 + 0.5 / 0.4 - 1) * 0.5) / 3,
+                "always:2": ((0 + 1 / 0.4 - 1) + (1 / 0.3 + 1 / 0.4 - 1) * 0.5) / 3}
+        for log in self.slates(rows):
+            for target, value in want.items():
+                got = json.loads(replay(log, "-t", target, "--estimator", "pseudo-inverse,ips",
+                                        "--json"))
+                self.assertEqual(got["log"]["used"], 3)
+                self.assertAlmostEqual(got["results"][0]["value"], value, 12)
+            self.assertIn("knows no slates", replay(log, "-t", "uniform", status=1))
+            self.assertIn("not one row", replay(log, "-p", "ucb1", status=1))
+            self.assertIn("slates of up to 2 slots",
+                          replay(log, "-t", "uniform", "--estimator", "pseudo-inverse"))
+
+    def test_a_log_of_single_arms_is_a_slate_of_one_slot(self):
+        self.write([(i % 4, 1, int(i % 7 == 1), (0.1, 0.2, 0.3, 0.4)[i % 4]) for i in range(99)])
+        plain, slate = json.loads(replay(self.log, "-t", "uniform", "--json", "--estimator",
+                                         "ips,pseudo-inverse"))["results"]
+        for key in ("value", "se", "lo", "hi", "ess", "max_weight", "verdict"):
+            self.assertEqual(plain[key], slate[key])
+
+    def test_slates_of_our_own_are_refused_in_words(self):
+        with open(self.log, "w", encoding="utf-8") as f:
+            for seq in (1, 2):
+                f.write(json.dumps({
+                    "v": 1, "experiment": "e", "seq": seq, "at": "2026-02-28T23:59:59.000007Z",
+                    "kind": "decision", "decision": f"d{seq}",
+                    "arms": [{"arm": "a", "propensity": 0.5}, {"arm": "b", "propensity": 0.5}],
+                    "expires_at": None}, separators=(",", ":")) + "\n")
+        text = replay(self.log, "-t", "uniform", "--estimator", "pseudo-inverse", status=1)
+        self.assertIn("without replacement", text)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(DATA, "random", "men", "men.csv")),
+                         "BANDITD_DATA has no obd/random/men/men.csv")
+    def test_balanced_weights_find_what_propensities_say(self):
+        table = "@" + os.path.join(DATA, "eval_policy_bts_men.csv")
+        log = os.path.join(DATA, "random", "men", "men.csv")
+        known, found = json.loads(replay(log, "-t", table, "--json", "--estimator",
+                                         "snips,sn-balanced"))["results"]
+        self.assertLess(abs(known["value"] - found["value"]), known["se"] / 2)
+
+    @unittest.skipUnless(os.path.exists(CCB), "BANDITD_DATA has no vw/ccb_test.dat")
+    def test_slots_that_share_their_actions_are_refused_in_words(self):
+        text = replay(CCB, "-t", "uniform", "--estimator", "pseudo-inverse", status=1)
+        self.assertIn("without replacement", text)
 
     @unittest.skipUnless(os.path.exists(os.path.join(DATA, "expected_men.json")),
                          "BANDITD_DATA has no obd/expected_men.json")
@@ -129,6 +231,8 @@ class Evaluation(unittest.TestCase):
         for which, target in (("random/men", table), ("bts/men", "uniform")):
             self.compare(which, target, published[which])
             self.compare_intervals(which, target, published[which]["vw_estimators"])
+            self.compare_largest(which, target, published[which])
+            self.compare_lower(which, target, published[which]["ipw_lower_bounds_delta05"])
 
     def compare(self, which, target, want):
         log = os.path.join(DATA, which, "men.csv")
@@ -145,11 +249,39 @@ class Evaluation(unittest.TestCase):
             se = e.get("se_delta", e.get("se_clt"))
             if se:
                 self.assertAlmostEqual(r["se"] / se, 1, 9, (which, name))
-            # Of the interval's width: of a bound near 0 itself, chance in 10,000 resamples is more.
-            if "boot_lo95" in e:
-                slack = 0.03 * (e["boot_hi95"] - e["boot_lo95"])
-                for ours, theirs in (("lo", "boot_lo95"), ("hi", "boot_hi95")):
-                    self.assertAlmostEqual(r[ours], e[theirs], delta=slack, msg=(which, name))
+            for ours, theirs in (("lo", "boot_lo95"), ("hi", "boot_hi95")):
+                if theirs in e:
+                    self.compare_bound((which, name, ours), r[ours], e[theirs], r["se"])
+
+    def compare_bound(self, which, got, want, se):
+        # A quantile of B resamples has a standard deviation of sqrt(p (1 - p)/B) over the density
+        # there, here that of a normal of this se; both sides have 10,000.
+        density = math.exp(-1.959964 ** 2 / 2) / math.sqrt(2 * math.pi) / se
+        chance = math.sqrt(0.025 * 0.975 * 2 / 10000) / density
+        self.assertLess(abs(got - want), 4 * chance, which)
+        # Where 3 % of a bound near 0 is less than that, only chance could keep it.
+        self.assertEqual(0.03 * abs(want) < chance, which in BOUNDS_OF_CHANCE, which)
+        if which not in BOUNDS_OF_CHANCE:
+            self.assertLess(abs(got / want - 1), 0.03, which)
+
+    def compare_largest(self, which, target, want):
+        log, most = os.path.join(DATA, which, "men.csv"), want["max_weight"]
+        power2, power0 = json.loads(replay(
+            log, "-t", target, "--interval", "cressie-read", "--json", "--estimator",
+            f"cressie-read:wmax={most!r},mle:wmax={most!r}"))["results"]
+        published = want["vw_estimators"]
+        self.assertAlmostEqual(power2["value"] / published["point"]["cressieread_wmax"], 1, 12)
+        self.assertAlmostEqual(power0["value"] / published["point"]["mle_wmax"], 1, 12)
+        for r in (power2, power0):
+            for key, bound in zip(("lo", "hi"), published["interval95"]["cressieread_wmax"]):
+                self.assertAlmostEqual(r[key] / bound, 1, 9, (which, key))
+
+    def compare_lower(self, which, target, want):
+        log = os.path.join(DATA, which, "men.csv")
+        # 5 % below, as the published one; their other bounds take the largest w r seen for a limit.
+        r, = json.loads(replay(log, "-t", target, "--estimator", "ips", "--interval", "student",
+                               "--alpha", "0.1", "--json"))["results"]
+        self.assertAlmostEqual(r["lo"] / want["student_t"], 1, 9)
 
     def compare_intervals(self, which, target, want):
         log = os.path.join(DATA, which, "men.csv")

@@ -27,8 +27,10 @@ static const struct row rows[] = {{"ips", INTERVAL_NORMAL, 0.93, 0.97},
     {"snips", INTERVAL_NORMAL, 0.93, 0.97}, {"dr", INTERVAL_NORMAL, 0.93, 0.97},
     {"sndr", INTERVAL_NORMAL, 0.93, 0.97}, {"mrdr", INTERVAL_NORMAL, 0.93, 0.97},
     {"snips", INTERVAL_BOOTSTRAP, 0.93, 0.97}, {"dr", INTERVAL_BOOTSTRAP, 0.93, 0.97},
-    {"ips", INTERVAL_BERNSTEIN, 0.95, 1}, {"ips", INTERVAL_CLOPPER_PEARSON, 0.95, 1},
-    {"snips", INTERVAL_CRESSIE_READ, 0.93, 1}, {"ips", INTERVAL_SEQUENCE, 0.95, 1}};
+    {"mle:wmax=2", INTERVAL_NORMAL, 0.93, 0.97}, {"snips", INTERVAL_STUDENT, 0.93, 0.97},
+    {"ips", INTERVAL_BERNSTEIN, 0.95, 1}, {"ips", INTERVAL_HOEFFDING, 0.95, 1},
+    {"ips", INTERVAL_CLOPPER_PEARSON, 0.95, 1}, {"snips", INTERVAL_CRESSIE_READ, 0.93, 1},
+    {"ips", INTERVAL_SEQUENCE, 0.95, 1}};
 
 static void make_log(struct rig_log *l, const double logging[ARMS], uint64_t seed)
 {
@@ -98,7 +100,7 @@ static int coverage(struct rig_log *l, uint32_t logs)
 			  off * off < 16 * v / s.logs;
 
 		variance[i] = v;
-		printf("%-8s %-16s covers %.3f  mean %.5f  sd %.5f  %s\n", rows[i].estimator,
+		printf("%-10s %-16s covers %.3f  mean %.5f  sd %.5f  %s\n", rows[i].estimator,
 		    interval_names[rows[i].interval], c, s.value.mean, sqrt(v),
 		    ok ? "ok" : "OUT OF BAND");
 		failed += !ok;

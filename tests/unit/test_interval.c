@@ -4,6 +4,7 @@
 
 #include "eval/bootstrap.h"
 #include "eval/interval.h"
+#include "eval/mle.h"
 
 static void near(double got, double want, double absolute)
 {
@@ -60,6 +61,51 @@ START_TEST(empirical_bernstein_is_its_formula)
 {
 	/* log(2/0.05) = 3.688879454; 7 * 2 * 3.688879454 / 297 + sqrt(2 * 3.688879454 / 99 / 4) */
 	near(interval_bernstein(0.25, 2, 100, 0.05), 0.3103807, 1e-6);
+}
+END_TEST
+
+START_TEST(hoeffding_is_its_formula)
+{
+	/* 3 sqrt(2.995732274 / 200) */
+	near(interval_hoeffding(3, 100, 0.05), 0.3671620, 1e-6);
+}
+END_TEST
+
+START_TEST(student_is_wider_than_normal_by_its_quantile)
+{
+	double lo, hi;
+
+	interval_student(1, 0.5, 5, 0.05, &lo, &hi);
+	near(lo, 1 - 0.5 * 2.776445105, 1e-8);
+	near(hi, 1 + 0.5 * 2.776445105, 1e-8);
+	interval_student(1, 0, 1, 0.05, &lo, &hi);
+	ck_assert(isinf(lo) && isinf(hi));
+}
+END_TEST
+
+START_TEST(the_most_likely_value_is_its_formula)
+{
+	/* 1/(b + 2) - 0.5/(2 - 0.5 b) is 0 at b = 1: the rounds have 1/3 and 2/3. */
+	static const struct est_term both[] = {{1, 0, 2, 2}, {1, 0, 0, 0.5}};
+	/* Weights below 1 alone: b goes to its end, 2/(1 - 2) or 0, and leaves some for others. */
+	static const struct est_term light[] = {{1, 0, 0.5, 0.5}, {1, 0, 0, 0}};
+	/* Weights above 1 alone: b goes as far as leaves a round all there is. */
+	static const struct est_term heavy[] = {{1, 0, 3, 3}, {1, 0, 0, 3}};
+
+	near(mle_point(both, 2, 5, 0.5), 2 / 3., 1e-12);
+	near(mle_point(both, 2, HUGE_VAL, 0.5), 2 / 3., 1e-12);
+	near(mle_point(light, 2, 2, 0.5), 0.5 / 3 + 2.5 / 3 * 0.5, 1e-12);
+	near(mle_point(light, 2, HUGE_VAL, 0.5), 0.25 + 0.75 * 0.5, 1e-12);
+	near(mle_point(heavy, 2, HUGE_VAL, 0.5), 0.5, 1e-12);
+}
+END_TEST
+
+START_TEST(a_round_that_stands_for_two_is_two)
+{
+	static const struct est_term one[] = {{2, 0, 4, 4}, {1, 0, 0, 0.25}},
+				     two[] = {{1, 0, 2, 2}, {1, 0, 2, 2}, {1, 0, 0, 0.25}};
+
+	near(mle_point(one, 2, 7, 0.5), mle_point(two, 3, 7, 0.5), 1e-12);
 }
 END_TEST
 
@@ -146,6 +192,8 @@ START_TEST(threads_change_no_digit)
 END_TEST
 
 RUN("interval", published_figures_come_out, bounds_lie_around_the_points,
-    empirical_bernstein_is_its_formula, nothing_to_go_by_is_the_whole_range,
+    empirical_bernstein_is_its_formula, hoeffding_is_its_formula,
+    student_is_wider_than_normal_by_its_quantile, the_most_likely_value_is_its_formula,
+    a_round_that_stands_for_two_is_two, nothing_to_go_by_is_the_whole_range,
     binomial_draws_have_their_mean_and_variance, the_bootstrap_agrees_with_the_delta_method,
     threads_change_no_digit)
