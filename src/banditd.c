@@ -79,6 +79,10 @@ static void on_committed(void *arg, const struct store_commit *c)
 static void on_report(void *arg, int rc, const char *what, const char *experiment, uint64_t seq)
 {
 	(void)arg;
+	if (!rc) {
+		log_event(LOG_DAEMON, LOG_WARNING, what, NULL);
+		return;
+	}
 	log_event(LOG_STORE, LOG_WARNING, what, "experiment", experiment, "seq", log_int(seq),
 	    "reason", err_name(rc), NULL);
 }

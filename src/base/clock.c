@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,27 @@ uint64_t clock_wall_us(void)
 uint64_t clock_mono_us(void)
 {
 	return now_us(CLOCK_MONOTONIC);
+}
+
+static _Atomic uint64_t steady_since; /* when CLOCK_BOOTTIME was 0; 0: nobody has asked */
+
+uint64_t clock_steady_us(void)
+{
+	uint64_t passed = now_us(CLOCK_BOOTTIME), none = 0;
+
+	if (!atomic_load(&steady_since)) {
+		atomic_compare_exchange_strong(&steady_since, &none, clock_wall_us() - passed);
+	}
+	return atomic_load(&steady_since) + passed;
+}
+
+void clock_steady_from(uint64_t least_us)
+{
+	uint64_t now = clock_steady_us();
+
+	if (now < least_us) {
+		atomic_fetch_add(&steady_since, least_us - now);
+	}
 }
 
 /* The date of a day since 1970-01-01: years begin in March and 400 of them are an era, so that leap

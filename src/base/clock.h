@@ -11,6 +11,11 @@
 
 uint64_t clock_wall_us(void); /* since 1970, UTC; may jump */
 uint64_t clock_mono_us(void); /* never goes back */
+/* Since 1970, for what is logged and when windows close: the wall clock as it was when this was
+ * first asked, and from then on the time that has passed, a sleep of the machine included. So
+ * whoever sets the clock of a running system closes no window, nor keeps one open. */
+uint64_t clock_steady_us(void);
+void clock_steady_from(uint64_t least_us); /* from now on not before this */
 
 #define CLOCK_TEXT_MAX 32
 /* RFC 3339 in UTC with microseconds, "2026-01-31T08:00:00.000001Z"; years 1970 to 9999. */

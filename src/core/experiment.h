@@ -111,7 +111,8 @@ int experiment_digest(const struct experiment *e, unsigned char ret[16]);
 
 /* Views. Borrowed until the next apply. */
 const char *experiment_name(const struct experiment *e);
-uint64_t experiment_seq(const struct experiment *e); /* of the last applied event */
+uint64_t experiment_seq(const struct experiment *e);   /* of the last applied event */
+uint64_t experiment_at_us(const struct experiment *e); /* its time */
 uint64_t experiment_created_us(const struct experiment *e);
 uint64_t experiment_changed_seq(const struct experiment *e); /* last change of settings: the ETag */
 bool experiment_has_windows(const struct experiment *e); /* some decision has, or may have, one */

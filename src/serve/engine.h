@@ -34,6 +34,7 @@ struct engine_options {
 	void (*notify)(void *arg);
 	void (*committed)(void *arg, const struct store_commit *c);
 	/* From the engine's thread and during engine_open: one line for the log. */
+	/* rc 0: something to know of, of no experiment. */
 	void (*report)(void *arg, int rc, const char *what, const char *experiment, uint64_t seq);
 	/* During engine_open, now and then: how far the recovery is; NULL is fine. */
 	void (*progress)(void *arg, uint64_t done, uint64_t experiments, uint64_t events);

@@ -88,7 +88,7 @@ static void finish(struct engine *g, struct engine_job *job, int made, const str
 	if (job->it->plan_seq == job->begin_seq) {
 		job->it->plan_seq = 0;
 		if (made == 0 && !job->it->purged) {
-			experiment_plan_done(w->e, clock_wall_us(), out->data, out->len, &ev);
+			experiment_plan_done(w->e, clock_steady_us(), out->data, out->len, &ev);
 			made = engine_record(w, &ev, NULL, NULL);
 		}
 		if (made) { /* an orphan now: not at once, else every decision would begin one */

@@ -212,6 +212,7 @@ static int recover_one(struct recovery *r, uint32_t number, struct arena *mem)
 	if (experiment_seq(it->e) != it->snapshot_seq) {
 		it->dirty_since_us = clock_mono_us();
 	}
+	clock_steady_from(experiment_at_us(it->e)); /* or its windows would not close for so long */
 	r->out->experiments++;
 	progress(r);
 	return 0;

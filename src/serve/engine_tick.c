@@ -8,6 +8,7 @@
 #include "serve/engine_impl.h"
 
 #define TICK_US (CLOCK_SECOND_US / 10)
+#define CLOCK_OFF_US INT64_C(1000000) /* that the clock may be set unnoticed */
 #define OLDEST_US (TICK_US / 20)
 #define CHUNK_EVENTS 512 /* of the log, looked at between two locks */
 #define SNAPSHOT_MAX ((size_t)2 << 30)
@@ -240,14 +241,29 @@ static bool wait_for_tick(struct engine *g)
 	return !stopping;
 }
 
+/* Says once how far the system's clock is from the time that is logged. */
+static void watch_clock(struct engine *g, int64_t *told_us)
+{
+	int64_t off_us = (int64_t)(clock_wall_us() - clock_steady_us()), more = off_us - *told_us;
+
+	if (more > CLOCK_OFF_US || more < -CLOCK_OFF_US) {
+		g->o.report(g->o.arg, 0,
+		    "the clock was set, or is behind the log; windows go by the time that passes",
+		    "", 0);
+		*told_us = off_us;
+	}
+}
+
 static void *tick_thread(void *arg)
 {
 	struct engine *g = arg;
+	int64_t told_us = 0;
 	int last = 0;
 
 	while (wait_for_tick(g)) {
-		int rc = engine_tick(g, clock_wall_us());
+		int rc = engine_tick(g, clock_steady_us());
 
+		watch_clock(g, &told_us);
 		if (rc < 0 && rc != last && rc != RC_BUSY && rc != RC_FULL) {
 			g->o.report(g->o.arg, rc, "expiry and snapshots paused", "", 0);
 		}

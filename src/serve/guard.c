@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 
@@ -61,7 +62,7 @@ static struct auth_token *token_of(struct guard *g, const struct http_request *r
 {
 	const char *header = rq->field[HTTP_AUTHORIZATION];
 
-	return header ? auth_find(g->auth, header, rq->now_us) : NULL;
+	return header ? auth_find(g->auth, header, clock_wall_us()) : NULL;
 }
 
 /* Of an IPv6 address its network: a host has 2^64 of them. */

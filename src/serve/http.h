@@ -48,7 +48,7 @@ struct http_request {
 	unsigned char peer[HTTP_PEER_BYTES]; /* its IPv6 address, IPv4 mapped; zeroes: unix */
 	const char *body;                    /* NUL after body_len */
 	size_t body_len;
-	uint64_t now_us;  /* wall clock when the request was complete */
+	uint64_t now_us;  /* clock_steady_us() when the request was complete */
 	uint64_t mono_us; /* monotonic, when the loop woke for its first line */
 };
 

@@ -174,7 +174,7 @@ static enum MHD_Result finish(struct http_conn *c)
 		c->rq.body_len = c->body_len;
 	}
 	memset(&rs, 0, sizeof(rs));
-	c->rq.now_us = clock_wall_us();
+	c->rq.now_us = clock_steady_us();
 	h->app.handle(h->app.arg, &c->rq, &rs);
 	return answer(c, &rs);
 }
@@ -240,7 +240,7 @@ static enum MHD_Result expect_body(struct http_conn *c)
 	if (!c->head.encodings && length == 0) {
 		return MHD_YES;
 	}
-	c->rq.now_us = clock_wall_us();
+	c->rq.now_us = clock_steady_us();
 	c->body_max = app->body_limit(app->arg, &c->rq);
 	if (length > c->body_max &&
 	    (length > HTTP_DISCARD_MAX || (c->body_max && c->head.expects))) {

@@ -320,6 +320,9 @@ void metrics_render(const struct metrics_gauges *g, struct buf *out)
 	metrics_head(out, "banditd_build_info", "gauge", "Version and compiler; always 1.");
 	buf_printf(out, "banditd_build_info{version=\"%s\",compiler=\"%s\"} 1\n", PACKAGE_VERSION,
 	    __VERSION__);
+	gauge(out, "banditd_clock_offset_seconds",
+	    "How far the system's clock is ahead of the time that is logged.",
+	    ((double)clock_wall_us() - (double)clock_steady_us()) / 1e6);
 	render_http(out);
 	gauge(out, "banditd_http_connections", "Open connections.", g->connections);
 	render_learning(out);

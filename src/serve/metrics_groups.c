@@ -73,7 +73,7 @@ void metrics_groups(struct engine *g, struct buf *out)
 
 void metrics_oldest(struct engine *g, struct buf *out)
 {
-	uint64_t now_us = clock_wall_us();
+	uint64_t now_us = clock_steady_us();
 	size_t n = 0, hidden = 0;
 
 	for (struct engine_item *it = engine_next(g, 0); it;
