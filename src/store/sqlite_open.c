@@ -105,6 +105,11 @@ static int fail(struct sqlite_db *d, int sqlite_rc, const char *what, struct err
 {
 	int rc = sqlite_db_rc(sqlite_rc);
 
+	/* Even a reader needs the index of the WAL, which is a file. */
+	if ((sqlite_rc & 0xff) == SQLITE_CANTOPEN && access(d->path, W_OK) && errno == EROFS) {
+		return err_set(err, rc, "storage", d->path,
+		    "the file system is read-only: copy the directory to another one");
+	}
 	return err_set(err, rc, "storage", d->path, "%s: %s (%d)", what,
 	    d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(sqlite_rc), sqlite_rc);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong around the daemon: a full disk, damaged files, two daemons on one state, options
-that do not exist, a log that nobody reads."""
+"""What goes wrong around the daemon: damaged files, two daemons on one state, options that do not
+exist, a log that nobody reads."""
 
 import fcntl
 import os
@@ -22,8 +22,6 @@ from client import BUILD, Client, Daemon, NotStarted
 EXIT_USAGE, EXIT_STATE = 2, 3
 UNIFORM = {"policy": "uniform", "arms": ["a", "b"]}
 PATH = "/v1/experiments/f"
-MIB = 1 << 20
-HEAL_S = 5
 
 
 class FaultTest(unittest.TestCase):
@@ -388,88 +386,6 @@ class Pauses(FaultTest):
         with open(f"/proc/{d.process.pid}/stat", encoding="ascii") as f:
             fields = f.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class FullDisk(FaultTest):
-    FLOOR = 4 * MIB
-    SIZE = 16 * MIB
-
-    def setUp(self):
-        super().setUp()
-        r = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE}", "none", self.state],
-                           stderr=subprocess.PIPE, text=True) if os.geteuid() == 0 else None
-        if r is None or r.returncode:
-            self.skipTest("no tmpfs may be mounted here")
-        self.addCleanup(subprocess.run, ["umount", self.state], check=True)
-
-    def wait(self, what):
-        until = time.monotonic() + HEAL_S
-        while not what():
-            self.assertLess(time.monotonic(), until, "it did not come about")
-            time.sleep(0.05)
-
-    def test_full_and_freed(self):
-        ballast = os.path.join(self.state, "ballast")
-        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
-            c = d.client()
-            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
-            first = c.post(PATH + "/decisions", {"id": "d1"})
-            self.assertEqual(first.status, 201)
-            free = shutil.disk_usage(self.state).free
-            with open(ballast, "wb") as f:
-                f.write(b"\0" * (free - self.FLOOR + MIB))
-            self.wait(lambda: c.get("/readyz").status == 503)
-            self.check_full(c, first)
-            # Between floor and twice the floor it stays shut.
-            os.truncate(ballast, os.path.getsize(ballast) - 2 * MIB)
-            time.sleep(1.5)
-            self.assertEqual(c.get("/readyz").status, 503)
-            os.unlink(ballast)
-            self.wait(lambda: c.get("/readyz").status == 200)
-            self.assertEqual(c.post(PATH + "/decisions", {"id": "d2"}).status, 201)
-            self.assertEqual(c.post(PATH + "/rewards", {"decision": "d1", "reward": 1}).status, 202)
-            c.close()
-            self.assertEqual(d.stop(), 0)
-        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
-            c = d.client()
-            self.assertEqual(c.get(PATH + "/stats").body["decisions"], 2)
-            c.close()
-
-    def check_full(self, c, first):
-        ready = c.get("/readyz")
-        self.assertEqual(ready.body["checks"], {"store": True, "disk": False, "serving": True})
-        for r in (c.post(PATH + "/decisions", {}), c.put("/v1/experiments/g", UNIFORM),
-                  c.post(PATH + "/rewards", {"decision": "d1", "reward": 1}),
-                  c.patch(PATH, {"floor": 0.5}), c.post(PATH + "/arms", ["z"])):
-            self.assertEqual((r.status, r.body["code"], r.headers["retry-after"]),
-                             (503, "storage_full", "1"))
-        batch = c.post(PATH + "/decisions", [{}, {"id": "d1"}])
-        self.assertEqual([o["http"] for o in batch.body], [503, 200])
-        self.assertEqual(c.post(PATH + "/decisions", {"id": "d1"}).raw, first.raw)
-        self.assertEqual(c.get(PATH + "/stats").body["decisions"], 1)
-        self.assertEqual(len(c.events("f")), 2)
-        self.assertEqual(c.get("/healthz").status, 200)
-
-    def test_writing_on_to_the_floor_loses_nothing(self):
-        with Daemon(self.state, "--disk-floor", str(self.FLOOR)) as d:
-            c = d.client()
-            self.assertEqual(c.put(PATH, UNIFORM).status, 201)
-            answered, n, status = set(), 0, 200
-            while status == 200 and n < 200000:
-                batch = [{"id": f"d{n + i}", "context": {"text": "x" * 200}} for i in range(500)]
-                answer = c.post(PATH + "/decisions", batch).body
-                answered |= {o["id"] for o in answer if o["http"] == 201}
-                status = 200 if all(o["http"] == 201 for o in answer) else 503
-                n += len(batch)
-            self.assertEqual(status, 503)
-            c.close()
-            d.kill()
-        with Daemon(self.state, "--disk-floor", "0") as d:
-            c = d.client()
-            ids = [e["decision"] for e in c.events("f") if e["kind"] == "decision"]
-            self.assertEqual(len(ids), len(set(ids)))
-            self.assertLessEqual(answered, set(ids))
-            c.close()
 
 
 if __name__ == "__main__":
