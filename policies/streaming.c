@@ -28,7 +28,7 @@ static int stream_check(const void *params, struct errinfo *err)
 		return err_set(err, RC_INVALID, "missing_field", "/horizon",
 		    "mode uniform needs the horizon, or test_pulls");
 	}
-	return 0;
+	return stream_check_levels(p, err);
 }
 
 static unsigned stream_traits(const void *params)
@@ -292,6 +292,10 @@ static const struct param_desc stream_param_table[] = {
 	 .text = "race, tuned, uniform, naive: the length of a test; 0: from the rest"},
 	{.name = "levels", .type = PARAM_CHOICE, AT(levels), .choices = presets,
 	 .text = "levels: how the tests grow: 1 4 16 65536, 1 2 4, or by 1.2 for ln ln K or ln K"},
+	{.name = "level_r", .type = PARAM_LIST, AT(level_r), .min = 1e-3, .max = 1e12,
+	 .text = "levels: how the tests grow, a number per level, instead of levels"},
+	{.name = "level_cap", .type = PARAM_LIST, AT(level_cap), .min = 1, .max = 1e9,
+	 .text = "levels: arms that enter each level of level_r but the last before its king moves up"},
 	{.name = "level_scale", .type = PARAM_F64, AT(level_scale), .min = 0.05, .max = 10,
 	 .dflt = 0.5, .text = "levels: length of the shortest test, times ratio^(2/3)"},
 	{.name = "n0_scale", .type = PARAM_F64, AT(n0_scale), .min = 0, .max = 100, .dflt = 0.25,

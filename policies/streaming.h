@@ -31,6 +31,7 @@ struct stream_params {
 	int64_t m_min, test_pulls;
 	double max_lost, backlog_max, arm_ttl_s, pull_timeout_s;
 	int remember, order;
+	struct param_list level_r, level_cap;
 };
 
 /* The arm that is tried out. What its length depends on is fixed when it is read. */
@@ -82,6 +83,7 @@ double stream_ratio(const struct streaming *s); /* decisions per arm that comes 
 /* What must not be undercut at the checkpoint that the test has reached. */
 double stream_radius(const struct streaming *s, const struct stream_test *t);
 uint32_t stream_nlevels(const struct stream_params *p);
+int stream_check_levels(const struct stream_params *p, struct errinfo *err);
 uint64_t stream_level_cap(const struct streaming *s, uint32_t level);
 
 /* streaming_test.c: what follows from rewards. */

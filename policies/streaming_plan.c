@@ -105,6 +105,9 @@ static double level_r(const struct stream_params *p, uint32_t level)
 {
 	double r = 1, k = p->arms_expected > 0 ? p->arms_expected : ARMS_GUESS;
 
+	if (p->level_r.n > 0) {
+		return p->level_r.v[level];
+	}
 	if (p->levels == STREAM_DEFAULT) {
 		return default_levels[level].r;
 	}
@@ -125,6 +128,9 @@ uint32_t stream_nlevels(const struct stream_params *p)
 {
 	double k = p->arms_expected > 0 ? p->arms_expected : ARMS_GUESS, n = num_log(k);
 
+	if (p->level_r.n > 0) {
+		return (uint32_t)p->level_r.n;
+	}
 	if (p->levels == STREAM_DEFAULT) {
 		return sizeof(default_levels) / sizeof(default_levels[0]);
 	}
@@ -136,6 +142,44 @@ uint32_t stream_nlevels(const struct stream_params *p)
 	return n < 1 ? 1 : n > STREAM_LEVELS_MAX ? STREAM_LEVELS_MAX : (uint32_t)n;
 }
 
+/* Lists of one's own instead of a preset: the last level keeps its king, so it has no capacity. */
+int stream_check_levels(const struct stream_params *p, struct errinfo *err)
+{
+	const struct param_list *r = &p->level_r, *cap = &p->level_cap;
+
+	if (r->n == 0 && cap->n == 0) {
+		return 0;
+	}
+	if (r->n == 0) {
+		return err_set(err, RC_INVALID, "missing_field", "/level_r",
+		    "level_cap needs level_r, the lengths of the tests");
+	}
+	if (p->mode != STREAM_LEVELS || p->levels != STREAM_DEFAULT) {
+		return err_set(err, RC_INVALID, "not_supported", "/level_r",
+		    "level_r is for mode levels, and instead of levels");
+	}
+	if (r->width > 0 || r->n > STREAM_LEVELS_MAX) {
+		return err_set(err, RC_INVALID, "wrong_type", "/level_r",
+		    "level_r is at most %d numbers, one per level", STREAM_LEVELS_MAX);
+	}
+	if (cap->width > 0 || cap->n != r->n - 1) {
+		return err_set(err, RC_INVALID, cap->n ? "wrong_type" : "missing_field",
+		    "/level_cap", "level_cap is one number per level but the last, here %zu",
+		    r->n - 1);
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		if (i > 0 && r->v[i] < r->v[i - 1]) {
+			return err_set(err, RC_INVALID, "out_of_range", "/level_r",
+			    "number %zu of level_r is less than the one before", i);
+		}
+		if (i < cap->n && cap->v[i] != floor(cap->v[i])) {
+			return err_set(err, RC_INVALID, "out_of_range", "/level_cap",
+			    "number %zu of level_cap is not whole", i);
+		}
+	}
+	return 0;
+}
+
 uint64_t stream_level_cap(const struct streaming *s, uint32_t level)
 {
 	double cap = s->params->levels == STREAM_LOG ? 7 : 11;
@@ -143,7 +187,9 @@ uint64_t stream_level_cap(const struct streaming *s, uint32_t level)
 	if (level + 1 == s->nlevels) {
 		return UINT64_MAX;
 	}
-	if (s->params->levels == STREAM_DEFAULT) {
+	if (s->params->level_cap.n > 0) {
+		cap = s->params->level_cap.v[level];
+	} else if (s->params->levels == STREAM_DEFAULT) {
 		cap = default_levels[level].cap;
 	} else if (s->params->levels == STREAM_SHORT) {
 		cap = short_levels[level].cap;

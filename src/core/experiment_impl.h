@@ -28,7 +28,6 @@ struct experiment {
 	void *other;        /* params after a change, then those before it; NULL: nothing changes */
 	char *name, *label; /* label: NULL until there is one */
 	char **features;
-	size_t nfeatures;
 	uint64_t seed, fingerprint;
 	double lo, hi;
 	enum goal goal;
@@ -45,6 +44,7 @@ struct experiment {
 	bool has_windows;       /* settings ever had a window */
 	bool closed_groups;
 	bool planning; /* a plan was begun and has not come yet */
+	uint32_t nfeatures;
 	struct history history;
 	struct backlog *backlog; /* of a policy with a stream, else NULL */
 };

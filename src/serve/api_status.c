@@ -252,7 +252,7 @@ int api_events(struct api_call *c)
 	const char *follow = http_request_arg(c->rq, "follow");
 	struct event_lines *s;
 	struct engine_item *it;
-	uint64_t after, limit;
+	uint64_t after, pruned, limit;
 	bool follows = false;
 	int rc = api_item(c, &it);
 
@@ -260,12 +260,13 @@ int api_events(struct api_call *c)
 		rc = arg_bool(c, "follow", follow, &follows);
 	}
 	rc = rc ? rc : api_arg_u64(c, "after", 0, &after);
-	if (rc == 0 && after < engine_log_begin(it) - 1) {
+	rc = rc ? rc : engine_log_begin(c->a->o.engine, it, &pruned);
+	if (rc == 0 && after < pruned) {
 		if (http_request_arg(c->rq, "after")) {
 			return err_set(&c->err, RC_STATE, "events_pruned", "after",
-			    "the log begins at seq %llu", (unsigned long long)engine_log_begin(it));
+			    "the log begins at seq %llu", (unsigned long long)pruned + 1);
 		}
-		after = engine_log_begin(it) - 1;
+		after = pruned;
 	}
 	rc = rc ? rc : api_arg_u64(c, "limit", follows ? UINT64_MAX : API_PAGE_DEFAULT, &limit);
 	if (rc) {

@@ -75,7 +75,8 @@ uint32_t engine_number(const struct engine_item *it);
 /* When the oldest decision that waits for a reward was made; 0: none does, or it is being looked
  * for: up to a tick, after a start as long as the log is read. */
 uint64_t engine_oldest_open_us(struct engine_item *it);
-uint64_t engine_log_begin(const struct engine_item *it); /* the seq of the first event */
+/* The seq of the last event that was pruned, or 0. */
+int engine_log_begin(struct engine *g, const struct engine_item *it, uint64_t *ret_after);
 /* Locked for reading views; the experiment is borrowed until engine_unlock. */
 const struct experiment *engine_lock(struct engine_item *it);
 void engine_unlock(struct engine_item *it);

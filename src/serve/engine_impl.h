@@ -19,16 +19,16 @@ struct engine_item {
 	uint32_t number;
 	atomic_uint refs; /* the registry's, and whoever looks at it without the registry lock */
 	bool purged;
+	uint32_t
+	    oldest_closed; /* how many were closed, mod 2^32, when oldest_at_us was looked up */
 	uint64_t created_ticket;
-	uint64_t base_seq;       /* the log begins after it */
 	uint64_t snapshot_seq;   /* of the newest snapshot that was queued or read */
 	uint64_t dirty_since_us; /* monotonic: when it first moved beyond that; 0: it did not */
 	uint64_t expiry_seq;     /* windows of all decisions up to here are closed or have no end */
 	uint64_t expiry_due_us;  /* wall clock before which there is nothing to expire */
 	uint64_t oldest_seq;     /* no decision up to here waits for a reward */
 	uint64_t oldest_at_us; /* wall clock: when the first one that does was made; 0: not known */
-	uint64_t oldest_closed;   /* how many were closed when that was looked up */
-	uint64_t plan_seq;        /* of the event that began the plan in the making; 0: none */
+	uint64_t plan_seq;     /* of the event that began the plan in the making; 0: none */
 	uint64_t plan_after_us;   /* monotonic: one that failed is not begun again before */
 	struct look_ahead *ahead; /* of a policy with a stream; NULL until it is needed */
 };

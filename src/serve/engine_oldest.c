@@ -70,7 +70,8 @@ static bool begin(struct seek *s, uint64_t *ret_closed)
 		it->oldest_seq = experiment_seq(it->e);
 		it->oldest_at_us = 0;
 	}
-	look = !it->purged && t->open && !(it->oldest_at_us && it->oldest_closed == *ret_closed);
+	look = !it->purged && t->open &&
+	       !(it->oldest_at_us && it->oldest_closed == (uint32_t)*ret_closed);
 	s->upto = it->oldest_seq;
 	pthread_mutex_unlock(&it->lock);
 	return look;
@@ -93,7 +94,7 @@ int engine_seek_oldest(struct engine *g, struct engine_item *it, uint64_t until_
 	pthread_mutex_lock(&it->lock);
 	it->oldest_seq = s.upto;
 	it->oldest_at_us = s.at_us;
-	it->oldest_closed = closed;
+	it->oldest_closed = (uint32_t)closed;
 	pthread_mutex_unlock(&it->lock);
 	return rc < 0 ? rc : 0;
 }

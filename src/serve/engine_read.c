@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log as it is on disk. */
 #include "serve/engine_impl.h"
+#include "store/care.h"
 
-uint64_t engine_log_begin(const struct engine_item *it)
+int engine_log_begin(struct engine *g, const struct engine_item *it, uint64_t *ret_after)
 {
-	return it->base_seq + 1; /* only a start changes it */
+	return store_base_seq(g->reader, it->number, ret_after);
 }
 
 int engine_read(struct engine *g, struct engine_item *it, uint64_t after, size_t limit,

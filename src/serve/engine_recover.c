@@ -2,6 +2,7 @@
 /* Start: the registry's log says which experiments there are; each is its newest good snapshot with
  * the tail of its log folded on. Anything that does not check refuses the start: nothing is
  * guessed. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +113,6 @@ static void begin_after(struct engine *g, uint32_t number, uint64_t seq)
 	struct engine_item *it = number < g->numbers ? g->by_number[number] : NULL;
 
 	if (it) {
-		it->base_seq = seq;
 		it->expiry_seq = it->expiry_seq < seq ? seq : it->expiry_seq;
 		it->oldest_seq = it->oldest_seq < seq ? seq : it->oldest_seq;
 	}
@@ -287,6 +287,7 @@ int engine_recover(struct engine *g, struct engine_recovery *ret, struct errinfo
 	}
 	registry_release(&r.list);
 	arena_release(&mem);
+	malloc_trim(0); /* snapshots and names came in large pieces that are not needed again */
 	ret->elapsed_us = clock_mono_us() - start_us;
 	return rc ? err_set(err, rc, "recovery_failed", "", "recovery failed: %s", err_name(rc))
 		  : 0;

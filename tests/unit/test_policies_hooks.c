@@ -345,7 +345,8 @@ static void claim_table_is_sound(const struct variant *v)
 		ck_assert_msg(d->type != PARAM_TEXT && d->text, "%s: %s", v->text, d->name);
 		ck_assert(d->type != PARAM_CHOICE || d->choices);
 		ck_assert_uint_lt(d->offset, ops->params_size);
-		if (d->type != PARAM_BOOL && d->type != PARAM_CHOICE && !(d->flags & PARAM_UNSET)) {
+		if (d->type != PARAM_BOOL && d->type != PARAM_CHOICE && d->type != PARAM_LIST &&
+		    !(d->flags & PARAM_UNSET)) {
 			ck_assert_msg(d->dflt >= d->min && d->dflt <= d->max, "%s: default of %s",
 			    v->text, d->name);
 		}

@@ -129,6 +129,60 @@ START_TEST(levels_go_as_in_the_reference)
 }
 END_TEST
 
+START_TEST(levels_of_ones_own_go_as_the_preset_they_spell)
+{
+	static const double r[] = {1, 2, 4}, cap[] = {2, 2};
+	struct stream_rig rig;
+
+	init(&rig, STREAM_LEVELS);
+	rig.params.level_r = (struct param_list){.v = r, .n = 3};
+	rig.params.level_cap = (struct param_list){.v = cap, .n = 2};
+	set(&rig, "level_scale", 2);
+	set(&rig, "ratio", 1);
+	trace(&rig, "aaccccccbbddddddddddddddDD");
+	ck_assert_uint_eq(stream_champion(state(&rig)), 3);
+	ck_assert_double_eq(state(&rig)->level[2].bench, 0.5);
+	streaming_ops.destroy(rig.state);
+}
+END_TEST
+
+static void refuse_levels(
+    const double *r, size_t nr, const double *cap, size_t ncap, const char *pointer)
+{
+	struct errinfo err = {.rc = 0};
+	struct stream_rig rig;
+
+	init(&rig, STREAM_LEVELS);
+	rig.params.level_r = (struct param_list){.v = r, .n = nr};
+	rig.params.level_cap = (struct param_list){.v = cap, .n = ncap};
+	ck_assert_int_eq(streaming_ops.check(&rig.params, &err), RC_INVALID);
+	ck_assert_str_eq(err.pointer, pointer);
+}
+
+START_TEST(levels_that_cannot_be_are_refused_by_name)
+{
+	static const double r[STREAM_LEVELS_MAX + 1] = {1, 2, 1}, cap[] = {2, 1.5, 3},
+						  whole[] = {2, 2};
+	struct errinfo err = {.rc = 0};
+	struct stream_rig rig;
+
+	refuse_levels(r, 0, cap, 1, "/level_r");
+	refuse_levels(r, 3, whole, 2, "/level_r");
+	refuse_levels(r, 2, cap, 0, "/level_cap");
+	refuse_levels(r, 2, cap, 2, "/level_cap");
+	refuse_levels(r, 2, cap + 1, 1, "/level_cap");
+	refuse_levels(r, STREAM_LEVELS_MAX + 1, cap, 1, "/level_r");
+	init(&rig, STREAM_RACE);
+	rig.params.level_r = (struct param_list){.v = r, .n = 1};
+	ck_assert_int_eq(streaming_ops.check(&rig.params, &err), RC_INVALID);
+	ck_assert_str_eq(err.pointer, "/level_r");
+	set(&rig, "mode", STREAM_LEVELS);
+	ck_assert_int_eq(streaming_ops.check(&rig.params, &err), 0);
+	set(&rig, "levels", STREAM_LOG);
+	ck_assert_int_eq(streaming_ops.check(&rig.params, &err), RC_INVALID);
+}
+END_TEST
+
 /* a and b, three pulls a test, with rewards late, lost and twice. */
 START_TEST(service_goes_as_in_the_reference)
 {
@@ -393,6 +447,7 @@ END_TEST
 RUN("streaming", tests_are_as_long_as_in_the_reference,
     a_race_has_the_checkpoints_and_radii_of_the_reference, tuned_goes_as_in_the_reference,
     race_goes_as_in_the_reference, budget_goes_as_in_the_reference, levels_go_as_in_the_reference,
+    levels_of_ones_own_go_as_the_preset_they_spell, levels_that_cannot_be_are_refused_by_name,
     service_goes_as_in_the_reference, two_hundred_arms_go_as_in_the_reference,
     a_race_ends_with_the_king_of_the_full_tests_for_less,
     an_estimated_ratio_keeps_the_backlog_short, a_share_below_one_says_its_propensities,
