@@ -4,6 +4,8 @@
 #include "serve/engine_impl.h"
 #include "serve/engine_stream.h"
 
+#define OFFERS_ABOVE_MAX 1024 /* that are looked through for one arm of a stack */
+
 /* Of a stack alone the offers above know whether it was read: each says what waited under it. */
 static int seek_in_stack(struct engine *g, struct engine_item *it, const struct stream_status *s,
     struct engine_waiting *ret, struct errinfo *err)
@@ -12,7 +14,11 @@ static int seek_in_stack(struct engine *g, struct engine_item *it, const struct 
 	struct event ev;
 	int rc = 0;
 
-	while (rc == 0 && offer > ret->offer) {
+	for (size_t n = 0; rc == 0 && offer > ret->offer; n++) {
+		if (n == OFFERS_ABOVE_MAX) {
+			return err_set(err, RC_LIMIT, "too_many", "",
+			    "more than %d offers lie above this arm", OFFERS_ABOVE_MAX);
+		}
 		arena_reset(&g->seek_mem);
 		rc = store_read_event(g->reader, it->number, offer, &g->seek_mem, &ev, err);
 		if (rc == 0 && (ev.kind != EVENT_STREAM || ev.stream.below_offer >= offer)) {

@@ -156,6 +156,14 @@ class Limits(unittest.TestCase):
                  for n in (1000, 1001)]
         self.limit("arms for `?include=pmf`", *asked, 422, "too_many")
 
+    def test_offers_of_a_stack(self):
+        path = self.fresh({"name": "streaming", "params": {"order": "lifo"}})
+        for i in range(1026):  # the first arm is an experiment's own
+            self.assertLess(self.c.post(path + "/arms", [f"o{i}"]).status, 300)
+        self.limit("offers above an arm of a stack that is withdrawn",
+                   self.c.delete(path + "/arms/o1"), self.c.delete(path + "/arms/o0"), 422,
+                   "too_many")
+
     def test_contexts(self):
         names = [f"f{i}" for i in range(1025)]
         self.limit("declared features", *(self.made(context=names[:n])[1] for n in (1024, 1025)),
