@@ -71,7 +71,7 @@ int reproduce_sor(struct rep *r, struct errinfo *err)
 	    {"independent systems, low variance", INSTANCE_SYSTEMS("low"), 59.1, false, RUNS,
 		{{"tsallis_inf", "tsallis_inf", 67.1, 0.2, REP_EQUAL},
 		    {"tsallis_bins", "tsallis_bins:" INSTANCE_SHIFTS, 64.5, 0.1, REP_EQUAL},
-		    /* At most: theirs is above what the formulas give, see doc/policies.md. */
+		    /* At most: a fit solved to its end gives less, see doc/policies.md. */
 		    {"cheb_cb", "cheb_cb:" INSTANCE_SHIFTS, 48.0, 0.1, REP_AT_MOST}}},
 	    {"independent systems, high variance", INSTANCE_SYSTEMS("high"), 103.0, false, RUNS,
 		{{"tsallis_inf", "tsallis_inf", 121.2, 0.4, REP_EQUAL},
