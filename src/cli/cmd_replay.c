@@ -116,9 +116,9 @@ static json_t *result_json(const struct given_policy *p, const struct learning_k
 	    "seed_sd", number(r->seed_sd), "lo", number(r->lo), "hi", number(r->hi), "interval",
 	    "normal", "runs", (json_int_t)r->runs, "rounds", (json_int_t)r->rounds, "accepted",
 	    count(r->accepted, r), "clicks", count(r->clicks, r), "reward_sum", r->reward_sum,
-	    "ess", s->ess, "max_weight", s->max_weight, "mean_weight", s->mean_weight,
-	    "unsupported", s->unsupported, "verdict", ope_verdicts[r->judged.verdict], "why",
-	    r->judged.why, "arms", arms);
+	    "ess", s->overlap.ess, "max_weight", s->overlap.max_weight, "mean_weight",
+	    s->overlap.mean_weight, "unsupported", s->unsupported, "verdict",
+	    ope_verdicts[r->judged.verdict], "why", r->judged.why, "arms", arms);
 }
 
 static void print_number(double v)

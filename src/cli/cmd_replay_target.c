@@ -28,11 +28,11 @@ static json_t *number(double v)
 json_t *replay_target_json(const char *policy, const char *interval, const struct ope_summary *s,
     const struct ope_result *r)
 {
-	const struct ope_summary own = ope_seen_by(s, &r->estimator);
+	const struct ope_overlap *own = ope_overlap_by(s, &r->estimator);
 	json_t *j = json_pack("{ss ss so so so so ss sf sf sf sf ss ss}", "policy", policy,
 	    "estimator", r->estimator.text, "value", number(r->value), "se", number(r->se), "lo",
-	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", own.ess, "max_weight",
-	    own.max_weight, "mean_weight", own.mean_weight, "unsupported", own.unsupported,
+	    number(r->lo), "hi", number(r->hi), "interval", interval, "ess", own->ess, "max_weight",
+	    own->max_weight, "mean_weight", own->mean_weight, "unsupported", s->unsupported,
 	    "verdict", ope_verdicts[r->verdict], "why", r->why);
 
 	if (j && r->estimator.slope && r->estimator.param <= 1e300) {
@@ -64,7 +64,7 @@ static void print_text(
 	printf(
 	    "effective sample size %.1f, largest weight %.4g, mean weight %.4f, unsupported %.2f "
 	    "%%\n",
-	    s->ess, s->max_weight, s->mean_weight, 100 * s->unsupported);
+	    s->overlap.ess, s->overlap.max_weight, s->overlap.mean_weight, 100 * s->unsupported);
 	if (s->slots) {
 		printf("slates of up to %zu slots, weighed by slot: effective sample size %.1f, "
 		       "largest weight %.4g, mean weight %.4f\n",

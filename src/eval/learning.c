@@ -180,43 +180,40 @@ static void one_rejection(
 	    .reward_sum = r->sum,
 	    .value = n > 0 ? mean : (double)NAN,
 	    .se = n > 0 ? sqrt(v > 0 ? v / n : 0) : (double)NAN,
-	    .s = {.ess = n,
-		.mean_weight = 1,
-		.max_weight = 1,
-		.reward_ess = carried_by(g, r->sum, r->squares)}};
+	    .s = {.overlap = {.ess = n,
+		      .mean_weight = 1,
+		      .max_weight = 1,
+		      .reward_ess = carried_by(g, r->sum, r->squares)}}};
 }
 
 static void one_ns(const struct learning *g, const struct run *r, struct one *ret)
 {
 	const struct interval_sum *q = &r->ns->weights;
-	double mean = q->w.hi / q->n, v = q->ww.hi / q->n - mean * mean;
 
 	*ret = (struct one){.accepted = (double)r->ns->accepted,
 	    .clicks = r->clicks,
 	    .reward_sum = r->reward_sum,
 	    .value = est_sum_value(&r->ns->sum),
 	    .se = est_sum_se(&r->ns->sum),
-	    .s = {.ess = q->ww.hi > 0 ? q->w.hi * q->w.hi / q->ww.hi : 0,
-		.mean_weight = mean,
-		.mean_weight_se = v > 0 ? sqrt(v / q->n) : 0,
-		.max_weight = q->w_max,
-		.reward_ess = carried_by(g, q->wr.hi, q->wwrr.hi),
-		.unsupported = r->ns->unsupported / q->n}};
+	    .s = {
+		.overlap = ope_overlap_of(q, q->wr.hi), .unsupported = r->ns->unsupported / q->n}};
+	ret->s.overlap.reward_ess = carried_by(g, q->wr.hi, q->wwrr.hi);
 }
 
 static void add_one(const struct one *o, double runs, struct learning_result *ret)
 {
-	struct ope_summary *s = &ret->summary;
+	struct ope_overlap *s = &ret->summary.overlap;
+	const struct ope_overlap *v = &o->s.overlap;
 
 	ret->accepted += o->accepted / runs;
 	ret->clicks += o->clicks / runs;
 	ret->reward_sum += o->reward_sum / runs;
-	s->ess += o->s.ess / runs;
-	s->mean_weight += o->s.mean_weight / runs;
-	s->mean_weight_se += o->s.mean_weight_se / runs;
-	s->max_weight = o->s.max_weight > s->max_weight ? o->s.max_weight : s->max_weight;
-	s->reward_ess += o->s.reward_ess / runs;
-	s->unsupported += o->s.unsupported / runs;
+	s->ess += v->ess / runs;
+	s->mean_weight += v->mean_weight / runs;
+	s->mean_weight_se += v->mean_weight_se / runs;
+	s->max_weight = v->max_weight > s->max_weight ? v->max_weight : s->max_weight;
+	s->reward_ess += v->reward_ess / runs;
+	ret->summary.unsupported += o->s.unsupported / runs;
 }
 
 /* Beside the noise of the rewards, which se holds, a policy might have learnt differently: from

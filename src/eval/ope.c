@@ -318,23 +318,26 @@ static int choose_one(struct run *u, struct estimator *e, struct errinfo *err)
 	return 0;
 }
 
+static void weigh_in(struct interval_sum *s, double *wr_abs, const struct round *r, double w)
+{
+	interval_add(s, r->weight, w, r->reward);
+	*wr_abs += fabs(r->weight * w * r->reward);
+}
+
 static void add_round(struct run *u, const struct round *r, size_t at)
 {
 	struct est_round in[2];
 
 	see(u, r, in);
-	interval_add(&u->s.sums, r->weight, in[0].w, r->reward);
+	weigh_in(&u->s.sums, &u->wr_abs, r, in[0].w);
 	if (u->o->seen) {
 		u->o->seen(u->o->seen_arg, r, in[0].w);
 	}
-	u->wr_abs += fabs(r->weight * in[0].w * r->reward);
 	if (u->balance) {
-		interval_add(&u->balanced, r->weight, in[0].w_balanced, r->reward);
-		u->balanced_wr_abs += fabs(r->weight * in[0].w_balanced * r->reward);
+		weigh_in(&u->balanced, &u->balanced_wr_abs, r, in[0].w_balanced);
 	}
 	if (u->s.slots) {
-		interval_add(&u->slate, r->weight, in[0].w_slots, r->reward);
-		u->slate_wr_abs += fabs(r->weight * in[0].w_slots * r->reward);
+		weigh_in(&u->slate, &u->slate_wr_abs, r, in[0].w_slots);
 	}
 	if (r->neligible || target_varies(u->o->target)) {
 		u->s.unsupported += r->weight * unsupported(u, r);
@@ -358,7 +361,13 @@ static void add_round(struct run *u, const struct round *r, size_t at)
 
 static void summarise(struct run *u)
 {
-	ope_overlap(u);
+	u->s.overlap = ope_overlap_of(&u->s.sums, u->wr_abs);
+	if (u->s.slots) {
+		u->s.slate = ope_overlap_of(&u->slate, u->slate_wr_abs);
+	}
+	if (u->balance) {
+		u->s.balanced = ope_overlap_of(&u->balanced, u->balanced_wr_abs);
+	}
 	for (size_t k = 0; k < u->names.npositions; k++) {
 		const struct round any = {.position = (uint32_t)k};
 
@@ -431,7 +440,6 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
 {
 	struct run u = {.log = log, .o = o, .results = ret_results, .n = n};
 	int rc = ope_check_intervals(o, est, n, err);
-	struct ope_summary seen;
 
 	rc = rc ? rc : scan(&u, err);
 	rc = rc ? rc : check_slates(&u, est, err);
@@ -447,8 +455,7 @@ int ope_run(const struct ope_log *log, const struct ope_options *o, const struct
 	rc = rc ? rc : accumulate(&u, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = ope_bound(&u, i, err);
-		seen = ope_seen_by(&u.s, &est[i]);
-		ope_judge(&seen, &ret_results[i]);
+		ope_judge(&u.s, &ret_results[i]);
 	}
 	if (rc == 0) {
 		*ret = u.s;

@@ -46,18 +46,19 @@ struct ope_overlap {
 struct ope_summary {
 	uint64_t rounds, refused, no_reward, used;
 	double reward_sum, logging_mean, reward_lo,
-	    reward_hi; /* lo, hi: at least [0, 1] if inside */
-	double ess, max_weight, mean_weight, mean_weight_se;
-	double reward_ess;  /* rounds that carry the weighted reward */
+	    reward_hi;      /* lo, hi: at least [0, 1] if inside */
 	double unsupported; /* the target's probability of arms never logged there */
 	struct interval_sum sums;
+	struct ope_overlap overlap;
 	size_t slots;                /* of the largest slate; 0: there is none */
 	struct ope_overlap slate;    /* by what the slots add, as the pseudo-inverse weighs */
 	struct ope_overlap balanced; /* by the classifier's weights */
 	uint64_t unknown;            /* rounds without a propensity */
 };
-/* With the overlap by the weights that this estimator uses. */
-struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e);
+/* By the sums of weights and rewards; wr_abs: that of |w r|. */
+struct ope_overlap ope_overlap_of(const struct interval_sum *q, double wr_abs);
+/* By the weights that this estimator uses. */
+const struct ope_overlap *ope_overlap_by(const struct ope_summary *s, const struct estimator *e);
 
 enum ope_verdict { OPE_RELIABLE, OPE_WEAK, OPE_UNUSABLE };
 extern const char *const ope_verdicts[];

@@ -22,7 +22,7 @@ static void fix_denominators(struct est_term *t, size_t n, const struct est_sum 
 static double width_of(const struct run *u, size_t i)
 {
 	unsigned flags = u->results[i].estimator.kind->flags;
-	double width = u->s.max_weight;
+	double width = u->s.overlap.max_weight;
 
 	if (flags & EST_SLOTS && u->s.slots) {
 		width = u->s.slate.max_weight + (double)u->s.slots - 1;

@@ -33,8 +33,6 @@ int ope_next_round(struct run *u, bool first, struct round *ret, struct errinfo 
 int ope_check_unknown(const struct run *u, const struct estimator *est, struct errinfo *err);
 /* Fits the classifier where it is needed. RC_FAILED: it does not settle; errors of the log. */
 int ope_balance(struct run *u, const struct estimator *est, struct errinfo *err);
-/* Of the sums of a run into its summary. */
-void ope_overlap(struct run *u);
 
 /* RC_INVALID: an interval that does not go with an estimator. */
 int ope_check_intervals(

@@ -2,9 +2,9 @@
 /* How a log overlaps with a target, by the weights that estimators use. */
 #include <math.h>
 
-#include "eval/ope_impl.h"
+#include "eval/ope.h"
 
-static struct ope_overlap overlap(const struct interval_sum *q, double wr_abs)
+struct ope_overlap ope_overlap_of(const struct interval_sum *q, double wr_abs)
 {
 	double v = q->ww.hi / q->n - (q->w.hi / q->n) * (q->w.hi / q->n);
 
@@ -15,36 +15,9 @@ static struct ope_overlap overlap(const struct interval_sum *q, double wr_abs)
 	    .reward_ess = q->wwrr.hi > 0 ? wr_abs * wr_abs / q->wwrr.hi : 0};
 }
 
-static void take_overlap(struct ope_summary *s, const struct ope_overlap *v)
+const struct ope_overlap *ope_overlap_by(const struct ope_summary *s, const struct estimator *e)
 {
-	s->mean_weight = v->mean_weight;
-	s->mean_weight_se = v->mean_weight_se;
-	s->max_weight = v->max_weight;
-	s->ess = v->ess;
-	s->reward_ess = v->reward_ess;
-}
-
-struct ope_summary ope_seen_by(const struct ope_summary *s, const struct estimator *e)
-{
-	struct ope_summary seen = *s;
-
-	if (s->slots && e->kind->flags & EST_SLOTS) {
-		take_overlap(&seen, &s->slate);
-	} else if (e->kind->flags & EST_BALANCED) {
-		take_overlap(&seen, &s->balanced);
-	}
-	return seen;
-}
-
-void ope_overlap(struct run *u)
-{
-	const struct ope_overlap v = overlap(&u->s.sums, u->wr_abs);
-
-	take_overlap(&u->s, &v);
-	if (u->s.slots) {
-		u->s.slate = overlap(&u->slate, u->slate_wr_abs);
-	}
-	if (u->balance) {
-		u->s.balanced = overlap(&u->balanced, u->balanced_wr_abs);
-	}
+	return s->slots && e->kind->flags & EST_SLOTS ? &s->slate
+	       : e->kind->flags & EST_BALANCED        ? &s->balanced
+						      : &s->overlap;
 }

@@ -22,7 +22,7 @@ void ope_find(
 }
 
 /* A classifier is fitted to a mean of 1: chance in the draws moves it less than the error tells. */
-static double off_by(const struct ope_summary *s, const struct ope_result *r)
+static double off_by(const struct ope_overlap *s, const struct ope_result *r)
 {
 	double slack = r->estimator.kind->flags & EST_BALANCED ? OPE_MEAN_WEIGHT_FITTED : 0;
 	double off = fmax(fabs(s->mean_weight - 1) - slack, 0);
@@ -32,41 +32,45 @@ static double off_by(const struct ope_summary *s, const struct ope_result *r)
 
 static void find_unusable(const struct ope_summary *s, struct ope_result *r)
 {
-	if (s->ess < OPE_ESS_UNUSABLE) {
+	const struct ope_overlap *o = ope_overlap_by(s, &r->estimator);
+
+	if (o->ess < OPE_ESS_UNUSABLE) {
 		OPE_FIND(r, OPE_UNUSABLE,
-		    "the log is worth %.1f rounds under this target, of %.0f read", s->ess,
+		    "the log is worth %.1f rounds under this target, of %.0f read", o->ess,
 		    (double)s->used);
 	}
 	if (s->unsupported > OPE_UNSUPPORTED_UNUSABLE) {
 		OPE_FIND(r, OPE_UNUSABLE, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
-	if (off_by(s, r) > OPE_MEAN_WEIGHT_UNUSABLE) {
+	if (off_by(o, r) > OPE_MEAN_WEIGHT_UNUSABLE) {
 		OPE_FIND(r, OPE_UNUSABLE,
 		    "the mean weight is %.4g and not 1, by %.1f standard errors: propensities or "
 		    "support are wrong",
-		    s->mean_weight, off_by(s, r));
+		    o->mean_weight, off_by(o, r));
 	}
 }
 
 static void find_weak(const struct ope_summary *s, struct ope_result *r)
 {
-	if (s->ess < OPE_ESS_WEAK) {
+	const struct ope_overlap *o = ope_overlap_by(s, &r->estimator);
+
+	if (o->ess < OPE_ESS_WEAK) {
 		OPE_FIND(r, OPE_WEAK,
-		    "the log is worth %.1f rounds under this target, of %.0f read", s->ess,
+		    "the log is worth %.1f rounds under this target, of %.0f read", o->ess,
 		    (double)s->used);
 	}
 	if (s->unsupported > OPE_UNSUPPORTED_WEAK) {
 		OPE_FIND(r, OPE_WEAK, "the log never tried %.1f %% of what the target does",
 		    100 * s->unsupported);
 	}
-	if (off_by(s, r) > OPE_MEAN_WEIGHT_WEAK) {
+	if (off_by(o, r) > OPE_MEAN_WEIGHT_WEAK) {
 		OPE_FIND(r, OPE_WEAK, "the mean weight is %.4g and not 1, by %.1f standard errors",
-		    s->mean_weight, off_by(s, r));
+		    o->mean_weight, off_by(o, r));
 	}
-	if (s->reward_ess < OPE_REWARD_ESS_WEAK) {
+	if (o->reward_ess < OPE_REWARD_ESS_WEAK) {
 		OPE_FIND(
-		    r, OPE_WEAK, "all reward comes from as good as %.1f rounds", s->reward_ess);
+		    r, OPE_WEAK, "all reward comes from as good as %.1f rounds", o->reward_ess);
 	}
 	if (r->estimator.kind->flags & EST_MODEL_ALONE) {
 		OPE_FIND(r, OPE_WEAK,
@@ -82,7 +86,7 @@ void ope_judge(const struct ope_summary *s, struct ope_result *r)
 {
 	r->verdict = OPE_RELIABLE;
 	snprintf(r->why, sizeof(r->why), "the log is worth %.1f rounds under this target, of %.0f",
-	    s->ess, (double)s->used);
+	    ope_overlap_by(s, &r->estimator)->ess, (double)s->used);
 	find_unusable(s, r);
 	find_weak(s, r);
 }

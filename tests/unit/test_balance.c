@@ -127,7 +127,7 @@ START_TEST(without_features_weights_are_the_quotients_of_shares)
 		near(s.balanced.mean_weight, 1, 1e-3);
 		near(s.balanced.max_weight, 2, 1e-2);
 		near(s.balanced.ess, MANY / (0.75 * 4 / 9 + 0.25 * 4), 1e-2);
-		ck_assert(s.ess == s.balanced.ess); /* no others are known */
+		ck_assert(s.overlap.ess == s.balanced.ess); /* no others are known */
 		ck_assert_uint_eq(s.unknown, MANY);
 		ck_assert_int_eq(r.verdict, OPE_WEAK);
 	}
@@ -136,21 +136,18 @@ END_TEST
 
 START_TEST(a_target_that_is_the_log_is_not_unusable)
 {
-	struct ope_summary s = {.used = 1000,
-	    .ess = 1000,
-	    .mean_weight = 1.001,
-	    .mean_weight_se = 1e-6,
-	    .reward_ess = 500};
+	const struct ope_overlap all = {
+	    .ess = 1000, .mean_weight = 1.001, .mean_weight_se = 1e-6, .reward_ess = 500};
+	struct ope_summary s = {.used = 1000, .overlap = all, .balanced = all};
 	struct ope_result r = {.verdict = OPE_RELIABLE};
 
 	/* Weights that hardly differ have hardly an error: so fitted ones have some room. */
 	ck_assert_int_eq(estimator_parse("balanced", &r.estimator, NULL), 0);
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_WEAK);
-	s.mean_weight = 0.9;
+	s.balanced.mean_weight = 0.9;
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_UNUSABLE);
-	s.mean_weight = 1.001;
 	ck_assert_int_eq(estimator_parse("ips", &r.estimator, NULL), 0);
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_UNUSABLE);
@@ -166,7 +163,7 @@ START_TEST(propensities_that_are_there_change_nothing)
 	ck_assert_int_eq(run(0.1, "balanced", INTERVAL_BOOTSTRAP, &t, &q, NULL), 0);
 	ck_assert(r.value == q.value && r.se == q.se && r.lo == q.lo && r.hi == q.hi);
 	ck_assert(s.balanced.ess == t.balanced.ess && t.unknown == 0);
-	near(t.max_weight, 5, 1e-12); /* those of the log are told as they are */
+	near(t.overlap.max_weight, 5, 1e-12); /* those of the log are told as they are */
 }
 END_TEST
 

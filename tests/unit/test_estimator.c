@@ -62,9 +62,9 @@ START_TEST(each_estimator_is_its_formula)
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
 		near(r[i].value, want[i]);
 	}
-	near(s.ess, (16 / 3.) * (16 / 3.) / (16 + 16 / 9.));
-	near(s.mean_weight, 4 / 3.);
-	near(s.max_weight, 4);
+	near(s.overlap.ess, (16 / 3.) * (16 / 3.) / (16 + 16 / 9.));
+	near(s.overlap.mean_weight, 4 / 3.);
+	near(s.overlap.max_weight, 4);
 	near(s.logging_mean, 0.5);
 	/* s^2/n of the values 0, 4, 0, 0, and the delta method of SNIPS. */
 	near(r[0].se, 1);
@@ -142,7 +142,7 @@ START_TEST(dropped_rounds_count_for_those_that_are_left)
 	ck_assert_int_eq(run(r, 3, "always:a", "ips,snips", plain, &s, got, NULL), 0);
 	near(got[0].value, 2 / 4.);
 	near(got[1].value, 0.5);
-	near(s.mean_weight, 1);
+	near(s.overlap.mean_weight, 1);
 }
 END_TEST
 
@@ -334,25 +334,29 @@ END_TEST
 
 START_TEST(a_verdict_has_its_reason)
 {
-	struct ope_summary s = {
-	    .used = 10000, .ess = 5000, .mean_weight = 1, .mean_weight_se = 0.1, .reward_ess = 100};
+	struct ope_summary s = {.used = 10000,
+	    .overlap.ess = 5000,
+	    .overlap.mean_weight = 1,
+	    .overlap.mean_weight_se = 0.1,
+	    .overlap.reward_ess = 100};
 	struct ope_result r = {.value = 0};
 
 	ck_assert_int_eq(estimator_parse("dr", &r.estimator, NULL), 0);
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_RELIABLE);
-	s.reward_ess = 3;
+	s.overlap.reward_ess = 3;
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_WEAK);
 	ck_assert_ptr_nonnull(strstr(r.why, "3.0 rounds"));
-	s.mean_weight = 0.3;
+	s.overlap.mean_weight = 0.3;
 	ope_judge(&s, &r);
 	ck_assert_int_eq(r.verdict, OPE_UNUSABLE);
 	ck_assert_ptr_nonnull(strstr(r.why, "mean weight is 0.3"));
-	s.ess = 2;
+	s.overlap.ess = 2;
 	ope_judge(&s, &r);
 	ck_assert_ptr_nonnull(strstr(r.why, "worth 2.0 rounds"));
-	s = (struct ope_summary){.used = 9, .ess = 5000, .mean_weight = 1, .reward_ess = 100};
+	s = (struct ope_summary){
+	    .used = 9, .overlap.ess = 5000, .overlap.mean_weight = 1, .overlap.reward_ess = 100};
 	s.unsupported = 0.4;
 	ope_judge(&s, &r);
 	ck_assert_ptr_nonnull(strstr(r.why, "40.0 %"));

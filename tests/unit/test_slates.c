@@ -241,7 +241,7 @@ START_TEST(the_pseudo_inverse_is_its_formula)
 	near(r.se, 0.25); /* of 1 and 1.5 */
 	near(s.slate.ess, 16 / 10.);
 	near(s.slate.max_weight, 3);
-	near(s.ess, 0);
+	near(s.overlap.ess, 0);
 	near(s.unsupported, 0); /* a was tried in each slot, if never in both at once */
 	ck_assert_msg(strstr(r.why, "1.6 rounds") != NULL, "%s", r.why);
 	/* Always c: never; where it is not eligible the target has nothing to take. */
