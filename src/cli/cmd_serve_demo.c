@@ -12,6 +12,7 @@
 #include "cli/given.h"
 #include "eval/rejection.h"
 
+#define NAME_MAX_BYTES 32 /* of a decision here */
 #define MEM_MAX ((size_t)64 << 20)
 #define PATH_MAX_BYTES 512
 #define ROUNDS 2000
@@ -104,7 +105,7 @@ static int decide(struct demo *d, const char *id, uint64_t position, char ret_ar
 
 static int settle(struct demo *d, const char *id, bool keeps, bool click, struct errinfo *err)
 {
-	char rest[REJECTION_ID_MAX + 32];
+	char rest[NAME_MAX_BYTES + 32];
 	json_t *answer = NULL;
 	int rc;
 
@@ -140,10 +141,10 @@ static bool made_up_click(const struct demo *d, uint64_t row, const char *arm)
 
 static int play_round(struct demo *d, uint64_t row, const struct round *logged, struct errinfo *err)
 {
-	char id[REJECTION_ID_MAX], arm[ID_MAX + 1];
+	char id[NAME_MAX_BYTES], arm[ID_MAX + 1];
 	int rc;
 
-	rejection_id(row, id);
+	snprintf(id, sizeof(id), "demo-%" PRIu64, row);
 	rc = decide(d, id, logged ? logged->position : 1, arm, err);
 	if (rc) {
 		return rc;

@@ -27,11 +27,6 @@
 	"{\"env\":\"stream\",\"arms\":" arms ",\"shape\":\"" shape "\"}"
 #define INSTANCE_ONE_PASS(arms, horizon, mode) \
 	"streaming:horizon=" horizon ",arms_expected=" arms ",mode=" mode
-
-/* Independent systems; what the policies with a context are told of it. */
-#define INSTANCE_SYSTEMS(spread) "{\"env\":\"sor\",\"problem\":\"iid\",\"spread\":\"" spread "\"}"
-#define INSTANCE_HEAT "{\"env\":\"sor\",\"problem\":\"heat\",\"cells\":25,\"steps\":5000}"
-#define INSTANCE_SHIFTS "ctx_lo=-0.15,ctx_hi=0.65"
 /* clang-format on */
 
 #endif

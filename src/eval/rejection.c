@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/rejection.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,11 +125,6 @@ bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
 	/* rng_uniform() < 1, so a uniform log is kept whole. */
 	return strcmp(arm, log_arms_id(l->arms, round->arm)) == 0 &&
 	       rng_uniform(&rng) * (round->propensity / round->weight) < l->p_min;
-}
-
-void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX])
-{
-	snprintf(ret, REJECTION_ID_MAX, "demo-%" PRIu64, row);
 }
 
 int rejection_answers(

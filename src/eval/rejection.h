@@ -40,9 +40,6 @@ void rejection_log_release(struct rejection_log *l);
 bool rejection_keeps(const struct rejection_log *l, uint64_t seed, uint64_t row,
     const struct round *round, const char *arm);
 
-#define REJECTION_ID_MAX 32
-void rejection_id(uint64_t row, char ret[REJECTION_ID_MAX]);
-
 struct rejection_result {
 	uint64_t rounds, accepted, clicks;
 	double sum, squares;

@@ -196,7 +196,7 @@ static int check(
 		return SKIPPED;
 	}
 	mine.delay = row->delay;
-	mine.runs = opts->runs && opts->runs < row->runs ? opts->runs : row->runs;
+	mine.runs = opts->runs ? opts->runs : row->runs;
 	if (sim_run(env, &policy, &mine, &r, &err)) {
 		printf("%s: %s: %s\n", row->policy, err.pointer, err.text);
 		return 1;
