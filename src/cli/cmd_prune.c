@@ -20,7 +20,7 @@ const char prune_usage[] =
     "be\n"
     "evaluated any more: export it first.\n"
     "\n"
-    "  -o, --older-than AGE   90m, 12h, 30d, or ISO 8601: P30D\n"
+    "  -o, --older-than AGE   a duration like P30D or PT12H\n"
     "  -e, --experiment E     this experiment alone\n"
     "  -n, --dry-run          say what would go, and remove nothing\n";
 
@@ -37,33 +37,6 @@ struct prune {
 	struct store_pruner *pruner; /* NULL: a dry run */
 	uint64_t now_us;
 };
-
-static int parse_age(const char *text, uint64_t *ret_us)
-{
-	static const struct {
-		char unit;
-		uint64_t s;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	size_t n = strlen(text);
-	char number[24];
-	uint64_t v;
-
-	if (clock_parse_duration(text, ret_us) == 0) {
-		return 0;
-	}
-	for (size_t i = 0; n > 1 && n < sizeof(number) && i < sizeof(units) / sizeof(units[0]);
-	     i++) {
-		if (text[n - 1] == units[i].unit) {
-			memcpy(number, text, n - 1);
-			number[n - 1] = '\0';
-			if (cli_whole(number, UINT64_C(1) << 32, &v) == 0) {
-				*ret_us = v * units[i].s * CLOCK_SECOND_US;
-				return 0;
-			}
-		}
-	}
-	return RC_INVALID;
-}
 
 /* What the disk gives back is what was written. */
 struct readback {
@@ -132,16 +105,14 @@ static int prune_one(struct prune *p, uint32_t number, struct errinfo *err)
 	    .before_us = p->now_us > p->a->age_us ? p->now_us - p->a->age_us : 0};
 	int rc = cut_find(&c, err);
 
-	if (rc) {
-		return rc;
-	}
-	if (c.upto > c.base && p->pruner) {
+	if (rc == 0 && c.at && p->pruner) {
 		rc = put_base(p, &c, err);
 	}
 	/* Also what a prune left that was interrupted. */
 	if (rc == 0 && p->pruner && c.upto) {
 		rc = remove_events(p, number, c.upto, err);
 	}
+	cut_release(&c);
 	if (rc) {
 		return err_set(err, rc, "failed", name, "%s", err_name(rc));
 	}
@@ -202,10 +173,9 @@ int cmd_prune(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "o:e:nh", options, NULL)) != -1) {
 		switch (c) {
 		case 'o':
-			if (parse_age(optarg, &a.age_us)) {
+			if (clock_parse_duration(optarg, &a.age_us)) {
 				return cli_usage("prune",
-				    "--older-than: %s is no age, as 90m, 12h, 30d or P30D are",
-				    optarg);
+				    "--older-than: %s is no duration like P30D or PT12H", optarg);
 			}
 			a.aged = true;
 			break;

@@ -16,10 +16,12 @@ struct cut {
 	uint64_t upto;              /* what may go: base when nothing may */
 	char why[200];              /* what keeps events that are old enough; empty: nothing does */
 	unsigned char digest[HASH_DIGEST_BYTES]; /* of the state after last */
+	struct experiment *at;                   /* the state after upto; NULL: nothing may go */
 };
 
-/* From state, lookup, number, now_us and before_us finds the rest. */
+/* From state, lookup, number, now_us and before_us finds the rest; cut_release() in any case. */
 int cut_find(struct cut *c, struct errinfo *err);
+void cut_release(struct cut *c);
 /* The state after upto, saved; it loads, and the log from there on folds to the same digest. */
 int cut_save(const struct cut *c, struct buf *ret, struct errinfo *err);
 

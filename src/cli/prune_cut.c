@@ -236,6 +236,29 @@ static int keep_offers(
 	return rc;
 }
 
+/* A plan that is in the making at the cut moves it, once. */
+static int fold_to_cut(struct cut *c, struct errinfo *err)
+{
+	struct fold f;
+	int rc;
+
+	do {
+		rc = fold(c, c->upto, &f, err);
+		if (rc == 0 && f.whole == c->upto) {
+			c->at = f.replay.e;
+			f.replay.e = NULL;
+		}
+		c->upto = f.whole;
+		replay_release(&f.replay);
+	} while (rc == 0 && !c->at && c->upto > c->base);
+	return rc;
+}
+
+void cut_release(struct cut *c)
+{
+	experiment_free(c->at);
+}
+
 int cut_find(struct cut *c, struct errinfo *err)
 {
 	struct arena mem;
@@ -253,9 +276,7 @@ int cut_find(struct cut *c, struct errinfo *err)
 		replay_release(&f.replay);
 	}
 	if (rc == 0 && c->upto > c->base) {
-		rc = fold(c, c->upto, &f, err);
-		c->upto = f.whole;
-		replay_release(&f.replay);
+		rc = fold_to_cut(c, err);
 	}
 	arena_release(&mem);
 	return rc ? err_set(err, rc, "failed", c->state->list.names[c->number], "%s", err_name(rc))
@@ -297,16 +318,12 @@ static int check(const struct cut *c, const struct buf *saved, struct errinfo *e
 
 int cut_save(const struct cut *c, struct buf *ret, struct errinfo *err)
 {
-	struct fold f;
-	int rc = fold(c, c->upto, &f, err);
+	int rc;
 
 	buf_init(ret, SAVE_MAX);
-	if (rc == 0) {
-		experiment_save(f.replay.e, ret);
-		rc = ret->rc ? err_set(err, ret->rc, "failed", "", "%s", err_name(ret->rc)) : 0;
-	}
-	replay_release(&f.replay);
-	rc = rc ? rc : check(c, ret, err);
+	experiment_save(c->at, ret);
+	rc = ret->rc ? err_set(err, ret->rc, "failed", "", "%s", err_name(ret->rc))
+		     : check(c, ret, err);
 	if (rc) {
 		buf_release(ret);
 	}

@@ -114,10 +114,10 @@ class Prune(unittest.TestCase):
         before, copy = self.digests(), self.at("copy")
         self.assertEqual(set(before), set(EXPERIMENTS))
         self.done("backup", self.state, "--to", copy)
-        said = self.done("prune", self.state, "--older-than", "2s", "--dry-run").stdout
+        said = self.done("prune", self.state, "--older-than", "PT2S", "--dry-run").stdout
         self.assertEqual(self.sql("SELECT count(*) FROM base"), [(0,)])
         self.assertEqual(said.replace("would prune", "pruned").replace("would begin", "begins"),
-                         self.done("prune", self.state, "--older-than", "2s").stdout)
+                         self.done("prune", self.state, "--older-than", "PT2S").stdout)
         for name in EXPERIMENTS:
             self.assertGreater(self.begins(name, said), 40, said)
         self.assertEqual(self.digests(), before)
@@ -148,7 +148,7 @@ class Prune(unittest.TestCase):
             self.play(c, "plain", [f"b{i}" for i in range(10)])
             c.close()
             d.stop()
-        said = self.done("prune", self.state, "--older-than", "0s").stdout
+        said = self.done("prune", self.state, "--older-than", "PT0S").stdout
         self.assertEqual(self.begins("plain", said), 22)
         self.assertIn("decision open at seq 22 is kept: it is open", said)
         with Daemon(self.state) as d:
@@ -162,7 +162,7 @@ class Prune(unittest.TestCase):
             self.play(c, "plain", ["last"])
             c.close()
             d.stop()
-        said = self.done("prune", self.state, "--older-than", "0s").stdout
+        said = self.done("prune", self.state, "--older-than", "PT0S").stdout
         self.assertGreater(self.begins("plain", said), 40)
         self.digests()
 
@@ -175,7 +175,7 @@ class Prune(unittest.TestCase):
                     "window": "PT1S", "late": late}}))
                 self.play(c, name, ["lost"], reward=False)
                 self.play(c, name, ["got"])
-                said = self.done("prune", self.state, "--older-than", "0s", "--dry-run",
+                said = self.done("prune", self.state, "--older-than", "PT0S", "--dry-run",
                                  "--experiment", name).stdout
                 self.assertIn("its window has not closed", said)
                 until = time.monotonic() + 20
@@ -185,7 +185,7 @@ class Prune(unittest.TestCase):
                 self.play(c, name, ["then"])
                 c.close()
                 d.stop()
-            said = self.done("prune", self.state, "--older-than", "0s", "-e", name).stdout
+            said = self.done("prune", self.state, "--older-than", "PT0S", "-e", name).stdout
             if words:
                 self.assertIn(words, said)
                 self.assertEqual(self.begins(name, said), 2)
@@ -206,7 +206,7 @@ class Prune(unittest.TestCase):
             c.close()
             d.stop()
         before = self.digests()
-        said = self.done("prune", self.state, "--older-than", "0s").stdout
+        said = self.done("prune", self.state, "--older-than", "PT0S").stdout
         self.assertIn("arms that wait", said)
         self.assertGreater(self.begins("items", said), 2)
         self.assertEqual(self.digests(), before)
@@ -262,7 +262,7 @@ class Prune(unittest.TestCase):
     def test_readers_know_where_the_log_begins(self):
         self.fill()
         before = self.digests()
-        said = self.done("prune", self.state, "--older-than", "0s").stdout
+        said = self.done("prune", self.state, "--older-than", "PT0S").stdout
         first = self.begins("plain", said)
         self.assertEqual(self.sql("SELECT min(seq), count(*) FROM event WHERE experiment = 1"),
                          [(first, 401 - first + 1)])
@@ -281,7 +281,7 @@ class Prune(unittest.TestCase):
             gone = c.get(events + "?after=0")
             self.assertEqual((gone.status, gone.body["code"]), (410, "events_pruned"))
             self.assertEqual(c.get(f"{events}?after={first - 1}").body[0]["seq"], first)
-            told = bandit("prune", self.state, "--older-than", "0s")
+            told = bandit("prune", self.state, "--older-than", "PT0S")
             self.assertEqual(told.returncode, 1)
             self.assertIn("state.lock", told.stderr)
             c.close()
@@ -308,7 +308,7 @@ class Prune(unittest.TestCase):
     def test_the_base_does_without_snapshots_and_they_without_it(self):
         self.fill()
         before = self.digests()
-        self.done("prune", self.state, "--older-than", "0s")
+        self.done("prune", self.state, "--older-than", "PT0S")
         self.sql("DELETE FROM snapshot")
         with Daemon(self.state) as d:
             c = d.client()
@@ -329,12 +329,12 @@ class Prune(unittest.TestCase):
         good = self.sql("SELECT seq, body FROM snapshot")
         self.assertTrue(good)
         self.sql("UPDATE snapshot SET body = zeroblob(length(body))")
-        told = self.done("prune", self.state, "--older-than", "0s", code=1)
+        told = self.done("prune", self.state, "--older-than", "PT0S", code=1)
         self.assertIn("does not verify", told.stderr)
         for seq, body in good:
             self.sql("UPDATE snapshot SET body = ? WHERE seq = ?", body, seq)
         self.sql("UPDATE event SET body = zeroblob(length(body)) WHERE experiment = 1 AND seq = 17")
-        told = self.done("prune", self.state, "--older-than", "0s", code=1)
+        told = self.done("prune", self.state, "--older-than", "PT0S", code=1)
         self.assertEqual(self.sql("SELECT count(*) FROM event"), rows)
         self.assertEqual(self.sql("SELECT count(*) FROM base"), [(0,)])
 
@@ -347,7 +347,7 @@ class Prune(unittest.TestCase):
             c.close()
             d.stop()
         before = self.digests()
-        command = [os.path.join(BUILD, "bandit"), "prune", self.state, "--older-than", "0s"]
+        command = [os.path.join(BUILD, "bandit"), "prune", self.state, "--older-than", "PT0S"]
         kept, rng, killed = self.at("kept"), random.Random(5), 0
         self.done("backup", self.state, "--to", kept)
         start = time.monotonic()
