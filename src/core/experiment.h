@@ -111,6 +111,7 @@ int experiment_digest(const struct experiment *e, unsigned char ret[16]);
 
 /* Views. Borrowed until the next apply. */
 const char *experiment_name(const struct experiment *e);
+uint64_t experiment_seed(const struct experiment *e);
 uint64_t experiment_seq(const struct experiment *e);   /* of the last applied event */
 uint64_t experiment_at_us(const struct experiment *e); /* its time */
 uint64_t experiment_created_us(const struct experiment *e);

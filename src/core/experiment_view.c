@@ -9,6 +9,11 @@ const char *experiment_name(const struct experiment *e)
 	return e->name;
 }
 
+uint64_t experiment_seed(const struct experiment *e)
+{
+	return e->seed;
+}
+
 uint64_t experiment_at_us(const struct experiment *e)
 {
 	return e->at_us;

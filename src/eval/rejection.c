@@ -259,7 +259,6 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
     const struct round *round, struct arena *mem, struct rejection_result *r, struct errinfo *err)
 {
 	struct select_in in = {.id = NULL};
-	struct experiment_spec spec;
 	struct event d, ev;
 	struct pending p;
 	enum feedback_status status;
@@ -273,9 +272,8 @@ int rejection_play(const struct rejection_log *l, struct experiment *e, uint64_t
 	if (rc) {
 		return err_set(err, rc, "failed", "", "%s", err_name(rc));
 	}
-	experiment_spec_of(e, &spec);
-	keeps = rejection_keeps(
-	    l, spec.seed, row, round, arms_id(experiment_arms(e), d.decision.picks[0].slot));
+	keeps = rejection_keeps(l, experiment_seed(e), row, round,
+	    arms_id(experiment_arms(e), d.decision.picks[0].slot));
 	pending_start(&p, &d.decision);
 	if (keeps) {
 		rc = experiment_reward(e, &d, &p, &(struct reward_in){.reward = round->reward},
