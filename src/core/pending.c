@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/pending.h"
 
+size_t pending_bytes(const struct pending *p)
+{
+	return offsetof(struct pending, done) + (p->npicks + 7) / 8;
+}
+
 void pending_start(struct pending *p, const struct event_decision *d)
 {
 	*p = (struct pending){.flags = d->flags & DECISION_DEFER ? PENDING_DEFERRED : 0};

@@ -29,5 +29,7 @@ void pending_start(struct pending *p, const struct event_decision *d);
 void pending_apply(struct pending *p, const struct event *ev);
 bool pending_is_done(const struct pending *p, uint32_t index); /* of a slate */
 bool pending_is_open(const struct pending *p);
+/* How much of it is used: its first bytes alone, so many, can be kept and folded into. */
+size_t pending_bytes(const struct pending *p);
 
 #endif

@@ -37,7 +37,7 @@ static void put_decision(const struct experiment *e, const struct event *ev,
     const struct cache_entry *d, struct buf *out)
 {
 	decision_write(e, ev, out);
-	put_state(&d->pending, out);
+	put_state(d->pending, out);
 }
 
 static int send(struct api_call *c, struct buf *out)
@@ -106,7 +106,7 @@ int api_decision_get(struct api_call *c)
 	rc = rc ? rc : engine_read_refs(g, it, d->seq, &c->a->mem, add_event, &walk, &c->err);
 	buf_printf(&out, "]");
 	/* What is told must agree, and be on disk; only a very long list is cut off. */
-	put_state(walk.n < ENGINE_REFS_MAX ? &walk.pending : &d->pending, &out);
+	put_state(walk.n < ENGINE_REFS_MAX ? &walk.pending : d->pending, &out);
 	buf_printf(&out, "}");
 	rc = rc ? rc : send(c, &out);
 	engine_release(g, d);

@@ -13,10 +13,7 @@
 
 #define KEPT_MAX 64 /* entries looked past for one that may go */
 
-struct seq_key {
-	uint64_t seq;
-	uint64_t experiment;
-};
+#define KEY_BYTES (sizeof(uint64_t) + sizeof(uint32_t)) /* an entry's seq and experiment */
 
 struct name_key {
 	uint32_t experiment;
@@ -26,15 +23,17 @@ struct name_key {
 
 struct cache_links {
 	struct cache_entry entry; /* first: the two are one allocation */
-	struct seq_key seq_key;
 	UT_hash_handle by_seq;
 	UT_hash_handle by_name;
 	struct cache_links *prev, *next; /* oldest first */
 	unsigned pins;
 	uint32_t name_len; /* of the name key, 0 when there is none */
 	size_t size;
-	unsigned char tail[]; /* the event's bytes, then the name key */
+	_Alignas(
+	    struct pending) unsigned char tail[]; /* pending, the event's bytes, the name key */
 };
+
+_Static_assert(offsetof(struct cache_entry, experiment) == sizeof(uint64_t), "the key has no gap");
 
 struct cache {
 	pthread_mutex_t lock;
@@ -60,14 +59,14 @@ int cache_new(size_t max_bytes, struct cache **ret)
 
 /* Nobody chooses these numbers, so no secret is needed: the decisions of an experiment that come
  * one after the other lie in neighbouring buckets, which a processor's cache likes. */
-static unsigned seq_hash(const struct seq_key *k)
+static unsigned seq_hash(const struct cache_entry *e)
 {
-	return (unsigned)k->seq + (unsigned)k->experiment * 0x9e3779b1u;
+	return (unsigned)e->seq + e->experiment * 0x9e3779b1u;
 }
 
 static const void *name_of(const struct cache_links *l)
 {
-	return l->tail + l->entry.len;
+	return (const unsigned char *)l->entry.bytes + l->entry.len;
 }
 
 /* Out of all tables; the memory stays. */
@@ -128,12 +127,12 @@ static struct cache_entry *pin(struct cache_links *l)
 
 struct cache_entry *cache_find(struct cache *c, uint32_t experiment, uint64_t seq)
 {
-	struct seq_key key = {.seq = seq, .experiment = experiment};
+	struct cache_entry key = {.seq = seq, .experiment = experiment};
 	struct cache_links *l;
 	struct cache_entry *e;
 
 	pthread_mutex_lock(&c->lock);
-	HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &key, sizeof(key), seq_hash(&key), l);
+	HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &key, KEY_BYTES, seq_hash(&key), l);
 	e = pin(l);
 	pthread_mutex_unlock(&c->lock);
 	return e;
@@ -171,7 +170,8 @@ struct cache_entry *cache_find_name(
 static struct cache_links *links_new(
     const struct cache_entry *what, const struct name_key *name, uint32_t name_len)
 {
-	size_t size = sizeof(struct cache_links) + what->len + name_len;
+	size_t pending = what->pending ? pending_bytes(what->pending) : 0;
+	size_t size = sizeof(struct cache_links) + pending + what->len + name_len;
 	struct cache_links *l = malloc(size);
 
 	if (!l) {
@@ -180,11 +180,12 @@ static struct cache_links *links_new(
 	memset(l, 0, sizeof(*l));
 	l->size = size;
 	l->name_len = name_len;
-	l->seq_key = (struct seq_key){.seq = what->seq, .experiment = what->experiment};
-	memcpy(l->tail, what->bytes, what->len);
-	memcpy(l->tail + what->len, name, name_len);
 	l->entry = *what;
-	l->entry.bytes = l->tail;
+	if (pending) {
+		l->entry.pending = memcpy(l->tail, what->pending, pending);
+	}
+	l->entry.bytes = memcpy(l->tail + pending, what->bytes, what->len);
+	memcpy(l->tail + pending + what->len, name, name_len);
 	l->entry.links = l;
 	return l;
 }
@@ -192,9 +193,9 @@ static struct cache_links *links_new(
 /* False when a table could not grow; then it is in neither. */
 static bool attach(struct cache *c, struct cache_links *l, bool from_log)
 {
-	unsigned hash = seq_hash(&l->seq_key);
+	unsigned hash = seq_hash(&l->entry);
 
-	HASH_ADD_BYHASHVALUE(by_seq, c->by_seq, seq_key, sizeof(l->seq_key), hash, l);
+	HASH_ADD_BYHASHVALUE(by_seq, c->by_seq, entry.seq, KEY_BYTES, hash, l);
 	if (!l->by_seq.tbl) {
 		return false;
 	}
@@ -230,8 +231,8 @@ int cache_add(struct cache *c, const struct cache_entry *what, const char *name,
 	}
 	pthread_mutex_lock(&c->lock);
 	if (seen != CACHE_NEW) {
-		HASH_FIND_BYHASHVALUE(by_seq, c->by_seq, &l->seq_key, sizeof(l->seq_key),
-		    seq_hash(&l->seq_key), there);
+		HASH_FIND_BYHASHVALUE(
+		    by_seq, c->by_seq, &l->entry, KEY_BYTES, seq_hash(&l->entry), there);
 	}
 	if (there) {
 		*ret = pin(there);

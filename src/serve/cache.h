@@ -17,12 +17,12 @@ enum cache_kind { CACHE_DECISION, CACHE_REWARD };
 #define CACHE_TICKET_OPEN UINT64_MAX /* appended to a group that has no ticket yet */
 
 struct cache_entry {
+	uint64_t seq; /* with the next: the key */
 	uint32_t experiment;
 	enum cache_kind kind;
-	uint64_t seq;
-	uint64_t ticket;        /* of the newest event about it: durable when that is */
-	struct pending pending; /* decisions only */
-	const void *bytes;      /* the encoded event */
+	uint64_t ticket;         /* of the newest event about it: durable when that is */
+	struct pending *pending; /* of a decision, pending_bytes() of it; else NULL */
+	const void *bytes;       /* the encoded event */
 	size_t len;
 	struct cache_links *links; /* the cache's own */
 };

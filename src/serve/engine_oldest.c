@@ -27,7 +27,7 @@ static int is_open(struct seek *s, uint64_t seq, bool *ret)
 
 	if (d) {
 		pthread_mutex_lock(&s->it->lock);
-		*ret = d->kind == CACHE_DECISION && pending_is_open(&d->pending);
+		*ret = d->kind == CACHE_DECISION && pending_is_open(d->pending);
 		pthread_mutex_unlock(&s->it->lock);
 		cache_unpin(g->cache, d);
 		return 0;

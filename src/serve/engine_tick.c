@@ -101,7 +101,7 @@ static int expire_one(struct engine *g, struct engine_item *it, uint64_t seq, ui
 	engine_begin(w, it);
 	rc = event_decode(d->bytes, d->len, d->seq, &w->mem, &decision);
 	if (rc == 0) {
-		rc = experiment_expire(it->e, &decision, &d->pending, at_us, &w->mem, &ev);
+		rc = experiment_expire(it->e, &decision, d->pending, at_us, &w->mem, &ev);
 	}
 	if (rc == 0) {
 		rc = engine_record(w, &ev, d, NULL);

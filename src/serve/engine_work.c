@@ -28,14 +28,14 @@ void engine_work_release(struct engine_work *w)
 /* ---- first half: the past ---- */
 
 /* Puts an event that was read from the log into the cache. */
-static int cache_read(struct engine *g, uint32_t number, const struct event *ev,
-    const struct pending *p, uint64_t seen, struct cache_entry **ret)
+static int cache_read(struct engine *g, uint32_t number, const struct event *ev, struct pending *p,
+    uint64_t seen, struct cache_entry **ret)
 {
 	bool decision = ev->kind == EVENT_DECISION;
 	struct cache_entry what = {.experiment = number,
 	    .kind = decision ? CACHE_DECISION : CACHE_REWARD,
 	    .seq = ev->seq,
-	    .pending = *p};
+	    .pending = p};
 	struct buf bytes;
 	int rc;
 
@@ -132,7 +132,7 @@ int engine_seek_reward(struct engine *g, struct engine_item *it, const char *key
 		rc = store_read_event(g->reader, it->number, seq, &g->seek_mem, &ev, err);
 	}
 	if (rc == 0) { /* a reward never changes, so it cannot be out of date */
-		rc = cache_read(g, it->number, &ev, &(struct pending){.flags = 0}, CACHE_NEW, ret);
+		rc = cache_read(g, it->number, &ev, NULL, CACHE_NEW, ret);
 	}
 	return rc == 0 || rc == RC_NOT_FOUND ? 0 : engine_refusal(rc, err);
 }
@@ -213,10 +213,12 @@ static int remember(
 	    .kind = decision ? CACHE_DECISION : CACHE_REWARD,
 	    .seq = ev->seq,
 	    .ticket = CACHE_TICKET_OPEN};
+	struct pending pending;
 
 	what.bytes = store_group_event(&w->group, at, &what.len);
 	if (decision) {
-		pending_start(&what.pending, &ev->decision);
+		pending_start(&pending, &ev->decision);
+		what.pending = &pending;
 	}
 	return cache_add(w->g->cache, &what, decision ? ev->decision.id : ev->feedback.key,
 	    store_durable(w->g->store), CACHE_NEW, ret);
@@ -266,7 +268,7 @@ int engine_record(
 		w->touched[w->ntouched++] = mine;
 	}
 	if (about) {
-		pending_apply(&about->pending, ev);
+		pending_apply(about->pending, ev);
 		cache_pin(w->g->cache, about);
 		w->touched[w->ntouched++] = about;
 	}
@@ -394,7 +396,7 @@ int engine_reward(struct engine_work *w, const struct reward_in *in, struct cach
 	rc = decode(w, d, &decision, err);
 	if (rc == 0) {
 		rc = experiment_reward(
-		    w->e, &decision, &d->pending, in, at_us, &w->mem, ret_ev, ret_status, err);
+		    w->e, &decision, d->pending, in, at_us, &w->mem, ret_ev, ret_status, err);
 	}
 	if (rc == 0 && ret_ev->kind) {
 		rc = engine_record(w, ret_ev, d, err);
@@ -414,7 +416,7 @@ static int change_decision(struct engine_work *w, struct cache_entry *d, change_
 	int rc = decode(w, d, ret_ev, err);
 
 	if (rc == 0) {
-		rc = change(w->e, ret_ev, &d->pending, at_us, &w->mem, &ev, err);
+		rc = change(w->e, ret_ev, d->pending, at_us, &w->mem, &ev, err);
 	}
 	if (rc == RC_EXISTS) {
 		wait_for(w, d);

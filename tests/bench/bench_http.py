@@ -41,6 +41,11 @@ class Server:
             fields = f.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def metric(self, name):
+        self.http.request("GET", "/metrics")
+        text = self.http.getresponse().read().decode()
+        return float(re.search(rf"^{name} (\S+)$", text, re.M).group(1))
+
     def url(self, what):
         return f"http://{self.address}{EXPERIMENT}/{what}"
 
@@ -185,13 +190,14 @@ def offered(bench):
                 f"{min(reached):.0%} of the rate reached")]
 
 
-@case("what a decision and its reward take on disk, and how long a start takes after kill -9")
+@case("what a decision and its reward take in memory and on disk, and how long a start takes after kill -9")
 def size(bench):
     rounds = 200_000
     with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.state) as state:
         command = [bench.server, "--listen", "127.0.0.1:0", "--state", state]
         with started(command, "stderr", r"msg=listening address=(\S+)", UCB1) as d:
             prefix = d.decide(rounds)
+            cached = d.metric("banditd_cache_bytes")
             for at in range(1, rounds, 1000):
                 d.send("POST", EXPERIMENT + "/rewards",
                        [{"decision": f"{prefix}-{i:06d}", "reward": i % 2} for i in range(at, at + 1000)])
@@ -201,5 +207,6 @@ def size(bench):
         with started(command, "stderr", r"msg=listening address=(\S+)"):
             start_s = time.monotonic() - began
         taken = sum(os.path.getsize(os.path.join(state, f)) for f in os.listdir(state))
-    return [Row("disk of a decision with an id and its reward", taken / rounds, "B"),
+    return [Row("memory of a recent decision with an id", cached / rounds, "B"),
+            Row("disk of a decision with an id and its reward", taken / rounds, "B"),
             Row(f"start after kill -9, {2 * rounds:,} events", start_s, "s")]

@@ -74,6 +74,32 @@ START_TEST(an_entry_is_found_by_number_and_by_name_of_its_kind)
 }
 END_TEST
 
+/* What became of a slate is a bit for each of its arms: a decision of one arm does not pay for the
+ * 1,024 that a slate may have. */
+START_TEST(what_became_of_a_decision_takes_what_it_needs)
+{
+	struct cache *c = cache_of(ROOM);
+	struct pending slate = {.npicks = SLATE_MAX}, single = {.rewards = 3};
+	struct cache_entry what = {.experiment = 1, .seq = 1, .bytes = "body", .len = 4};
+	struct cache_entry *e;
+	size_t before;
+
+	what.pending = &single;
+	ck_assert_int_eq(cache_add(c, &what, NULL, DURABLE, CACHE_NEW, &e), 0);
+	ck_assert_uint_eq(e->pending->rewards, 3);
+	cache_unpin(c, e);
+	before = cache_bytes(c);
+	memset(slate.done, 0xa5, sizeof(slate.done));
+	what.seq = 2;
+	what.pending = &slate;
+	ck_assert_int_eq(cache_add(c, &what, NULL, DURABLE, CACHE_NEW, &e), 0);
+	ck_assert_mem_eq(e->pending, &slate, pending_bytes(&slate));
+	ck_assert_uint_eq(cache_bytes(c) - before, before + sizeof(slate.done));
+	cache_unpin(c, e);
+	cache_free(c);
+}
+END_TEST
+
 START_TEST(the_oldest_make_room)
 {
 	struct cache *c = cache_of(3 * one_entry());
@@ -162,6 +188,7 @@ START_TEST(an_experiment_is_forgotten_with_its_names)
 }
 END_TEST
 
-RUN("cache", an_entry_is_found_by_number_and_by_name_of_its_kind, the_oldest_make_room,
+RUN("cache", an_entry_is_found_by_number_and_by_name_of_its_kind,
+    what_became_of_a_decision_takes_what_it_needs, the_oldest_make_room,
     what_is_pinned_or_not_durable_stays, what_was_read_before_something_was_put_out_is_refused,
     what_was_read_back_goes_first, an_experiment_is_forgotten_with_its_names)
