@@ -85,7 +85,9 @@ struct store_ops {
 	int (*tails)(void *db, store_tail_fn *fn, void *arg);
 	/* RC_NOT_FOUND; RC_CORRUPT when it is not n bytes long. */
 	int (*get_info)(void *db, const char *name, void *ret, size_t n);
-	int (*info)(void *db, struct store_info *ret);
+	/* Without `sizes` only what is free: a file system that is asked about a file may have to
+	 * write that file's times with the next sync, so this is not for every commit. */
+	int (*info)(void *db, bool sizes, struct store_info *ret);
 	/* Of what the open transaction sees, into the directory `where`, which has none yet; on
 	 * disk when it returns. `fn` hears how far it is and may be NULL. NULL: cannot. */
 	int (*copy)(

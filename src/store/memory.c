@@ -420,10 +420,11 @@ static int get_info(void *db, const char *name, void *ret, size_t n)
 	return rc;
 }
 
-static int info(void *db, struct store_info *ret)
+static int info(void *db, bool sizes, struct store_info *ret)
 {
 	struct store_disk *m = ((struct handle *)db)->m;
 
+	(void)sizes;
 	pthread_mutex_lock(&m->lock);
 	*ret = (struct store_info){.db_bytes = m->bytes, .free_bytes = m->free_bytes};
 	pthread_mutex_unlock(&m->lock);

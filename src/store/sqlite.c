@@ -377,7 +377,7 @@ static uint64_t file_bytes(const char *path)
 	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
 }
 
-static int info(void *db, struct store_info *ret)
+static int info(void *db, bool sizes, struct store_info *ret)
 {
 	struct sqlite_db *d = db;
 	char path[4096 + 8];
@@ -388,10 +388,12 @@ static int info(void *db, struct store_info *ret)
 	if (statvfs(path, &fs)) {
 		return RC_IO;
 	}
-	snprintf(path, sizeof(path), "%s-wal", d->path);
-	ret->db_bytes = file_bytes(d->path);
-	ret->wal_bytes = file_bytes(path);
 	ret->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (sizes) {
+		snprintf(path, sizeof(path), "%s-wal", d->path);
+		ret->db_bytes = file_bytes(d->path);
+		ret->wal_bytes = file_bytes(path);
+	}
 	return 0;
 }
 

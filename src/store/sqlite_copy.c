@@ -22,7 +22,7 @@ static int enough_room(struct sqlite_db *d, const char *where, struct errinfo *e
 	struct store_info info;
 	uint64_t need, have;
 
-	if (store_sqlite.info(d, &info) || statvfs(where, &fs)) {
+	if (store_sqlite.info(d, true, &info) || statvfs(where, &fs)) {
 		return err_set(err, RC_IO, "storage", where, "%s", strerror(errno));
 	}
 	need = info.db_bytes + info.wal_bytes + ROOM_LEFT;

@@ -86,7 +86,7 @@ uint64_t store_durable(const struct store *s); /* lock-free, as are the next fiv
 bool store_failed(const struct store *s);
 bool store_full(const struct store *s);
 uint64_t store_queued_events(const struct store *s);
-void store_info(const struct store *s, struct store_info *ret); /* as of the last commit */
+void store_info(const struct store *s, struct store_info *ret); /* sizes: a second old */
 /* Asks for a commit, with events or without, and tells how many that were asked for are on disk. On
  * a full one nothing is written. The watchdog looks whether they go on. */
 uint64_t store_probe(struct store *s);

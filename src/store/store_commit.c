@@ -36,14 +36,18 @@ static void fail(struct store *s, int rc, const struct errinfo *why)
 
 bool store_look_at_disk(struct store *s)
 {
-	bool was = store_full(s);
+	uint64_t now_us = clock_mono_us();
+	bool was = store_full(s), sizes = now_us >= s->sizes_due_us;
 	struct store_info i;
 
-	if (s->o.ops->info(s->db, &i)) {
+	if (s->o.ops->info(s->db, sizes, &i)) {
 		return false; /* what cannot be measured fails when it is written */
 	}
-	atomic_store(&s->db_bytes, i.db_bytes);
-	atomic_store(&s->wal_bytes, i.wal_bytes);
+	if (sizes) {
+		s->sizes_due_us = now_us + TICK_US;
+		atomic_store(&s->db_bytes, i.db_bytes);
+		atomic_store(&s->wal_bytes, i.wal_bytes);
+	}
 	atomic_store(&s->free_bytes, i.free_bytes);
 	atomic_store(&s->full, i.free_bytes / (was ? 2 : 1) < s->o.disk_floor);
 	return store_full(s) != was;

@@ -30,7 +30,8 @@ struct queue {
 struct store {
 	struct store_options o;
 	struct record_log log; /* its key is constant, the number is the commit thread's */
-	void *db;              /* the commit thread's, after open */
+	void *db;              /* the commit thread's, after open, as the next */
+	uint64_t sizes_due_us; /* monotonic: when to look again at the sizes of files */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows, up to the atomics */
 	pthread_cond_t wake, done;
