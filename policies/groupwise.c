@@ -300,6 +300,15 @@ static void groupwise_pulled(void *state, const struct pull *p)
 	}
 }
 
+static void groupwise_group_gone(void *state, uint32_t group)
+{
+	struct groupwise *g = state;
+
+	if (group + 1 < g->ngroups) {
+		begin_group(g, group + 1);
+	}
+}
+
 static void groupwise_update(void *state, const struct outcome *o)
 {
 	struct groupwise *g = state;
@@ -433,6 +442,7 @@ const struct policy_ops groupwise_ops = {
     .traits = groupwise_traits,
     .dim = groupwise_dim,
     .reserve_groups = groupwise_reserve_groups,
+    .group_gone = groupwise_group_gone,
     .pmf = groupwise_pmf,
     .note = groupwise_note,
     .choose = groupwise_choose,

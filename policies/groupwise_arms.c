@@ -228,13 +228,14 @@ static void move(const struct groupwise *g, struct groupwise_group *group, size_
 }
 
 static void update_a(
-    struct groupwise *g, const struct groupwise_awake *a, const struct outcome *o, double loss)
+    struct groupwise *g, struct groupwise_awake *a, const struct outcome *o, double loss)
 {
 	struct rd in;
 	double x = rates_of(g).eta * (loss / (o->propensity + g->p->ix)), s;
 	double drawn = -HUGE_VAL, rest = -HUGE_VAL;
 	size_t n;
 
+	groupwise_keep_known(g, a, NULL);
 	rd_init(&in, o->memo, o->nmemo);
 	n = get_arms(g, &in);
 	x = x < STEP_MAX ? x : STEP_MAX;
@@ -266,7 +267,7 @@ static void charge_groups(struct groupwise *g, const struct groupwise_awake *a, 
 }
 
 static void update_b(
-    struct groupwise *g, const struct groupwise_awake *a, const struct outcome *o, double loss)
+    struct groupwise *g, struct groupwise_awake *a, const struct outcome *o, double loss)
 {
 	double pi[GROUPWISE_AWAKE_MAX + 1], estimate = loss / (o->propensity + g->p->ix), x, s;
 	struct rates rate = rates_of(g);
@@ -277,6 +278,7 @@ static void update_b(
 	for (size_t j = 0; j < a->n; j++) {
 		pi[j] = o->nmemo ? rd_f64(&in) : 0;
 	}
+	groupwise_keep_known(g, a, pi);
 	n = get_arms(g, &in);
 	for (size_t j = 0; !o->nmemo && j < a->n; j++) {
 		double total = ln_total(a->group[j], g->among, n, SLOT_NONE);
@@ -299,16 +301,13 @@ void groupwise_arms_update(struct groupwise *g, const struct outcome *o)
 	struct groupwise_awake a;
 
 	groupwise_wake(g, o->groups, o->ngroups, &a);
-	for (size_t j = 0; j < a.n; j++) {
-		if (a.at[j] >= g->ngroups) {
-			return; /* of a decision that was never made: no log of ours says this */
-		}
-		g->group[a.at[j]].n++;
-	}
 	if (g->p->form == GROUPWISE_A) {
 		update_a(g, &a, o, loss);
 	} else {
 		update_b(g, &a, o, loss);
+	}
+	for (size_t j = 0; j < a.n; j++) {
+		g->group[a.at[j]].n++;
 	}
 }
 

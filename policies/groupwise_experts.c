@@ -89,6 +89,7 @@ void groupwise_experts_update(struct groupwise *g, const struct outcome *o)
 		return;
 	}
 	groupwise_wake(g, o->groups, o->ngroups, &a);
+	groupwise_keep_known(g, &a, NULL);
 	groupwise_mixture(g, &a, p);
 	if (g->p->learner == GROUPWISE_FTPL) {
 		groupwise_leader_losses(g, &a, o, own);
@@ -100,15 +101,13 @@ void groupwise_experts_update(struct groupwise *g, const struct outcome *o)
 		mixture += p[j] * own[j];
 	}
 	for (size_t j = 0; j < a.n; j++) {
-		struct groupwise_group *group = a.at[j] < g->ngroups ? &g->group[a.at[j]] : NULL;
+		struct groupwise_group *group = &g->group[a.at[j]];
 
-		for (size_t i = 0; group && i < o->nresults; i++) {
+		for (size_t i = 0; i < o->nresults; i++) {
 			group->cell[o->results[i].slot] +=
 			    groupwise_loss(g, o->results[i].reward) - own[j];
 		}
-		if (group) {
-			groupwise_charge(group, mixture, own[j]);
-			group->n++;
-		}
+		groupwise_charge(group, mixture, own[j]);
+		group->n++;
 	}
 }

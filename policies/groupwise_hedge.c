@@ -68,6 +68,24 @@ void groupwise_wake(
 	}
 }
 
+void groupwise_keep_known(const struct groupwise *g, struct groupwise_awake *a, double *values)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->at[i] >= g->ngroups) {
+			continue;
+		}
+		a->at[n] = a->at[i];
+		a->group[n] = a->group[i];
+		if (values) {
+			values[n] = values[i];
+		}
+		n++;
+	}
+	a->n = n;
+}
+
 void groupwise_mixture(const struct groupwise *g, const struct groupwise_awake *a, double *ret_p)
 {
 	double lnw[GROUPWISE_AWAKE_MAX + 1], lnq[GROUPWISE_AWAKE_MAX + 1];

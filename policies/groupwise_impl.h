@@ -58,6 +58,10 @@ struct groupwise_awake {
 void groupwise_wake(
     const struct groupwise *g, const uint32_t *groups, size_t ngroups, struct groupwise_awake *ret);
 
+/* Leaves out those that were removed since the decision, and their places among the values, which
+ * may be NULL. */
+void groupwise_keep_known(const struct groupwise *g, struct groupwise_awake *a, double *values);
+
 /* ln of the weight of a group with these sums: -inf exactly when r <= -1. */
 double groupwise_ln_weight(double r, double c);
 /* The share of each of n groups from ln-weights and ln-priors; in the ratio of the priors when

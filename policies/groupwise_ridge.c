@@ -274,11 +274,11 @@ void groupwise_regress_update(struct groupwise *g, const struct outcome *o)
 
 	groupwise_wake(g, o->groups, o->ngroups, &a);
 	charge_all(g, &a, o);
+	groupwise_keep_known(g, &a, NULL);
 	for (size_t i = 0; i < a.n; i++) {
-		struct groupwise_group *group = a.at[i] < g->ngroups ? &g->group[a.at[i]] : NULL;
+		struct groupwise_group *group = &g->group[a.at[i]];
 
-		if (group &&
-		    groupwise_ridge_update(group->cell, g->dim, group->n + 1, o->x, o->reward)) {
+		if (groupwise_ridge_update(group->cell, g->dim, group->n + 1, o->x, o->reward)) {
 			group->n++;
 		} else {
 			g->rejected++;

@@ -7,7 +7,7 @@
 #include "core/event_impl.h"
 
 const char *const event_kind_names[EVENT_KINDS] = {NULL, "create", "decision", "reward", "expiry",
-    "activate", "void", "arm", "change", "plan", "stream"};
+    "activate", "void", "arm", "change", "plan", "stream", "group"};
 const char *const feedback_status_names[FEEDBACK_STATUSES + 1] = {
     "learnt", "recorded", "pending", "late", "duplicate", NULL};
 
@@ -298,6 +298,10 @@ void event_encode(const struct event *ev, struct buf *out)
 		break;
 	case EVENT_STREAM:
 		event_put_stream(out, &ev->stream);
+		break;
+	case EVENT_GROUP:
+		buf_put_u8(out, GROUP_REMOVED);
+		put_text(out, ev->group);
 		break;
 	case EVENT_KINDS:
 		break;

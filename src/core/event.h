@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_CHANGE, /* settings */
 	EVENT_PLAN,   /* computed beside the decisions */
 	EVENT_STREAM, /* of a policy with a stream: its backlog */
+	EVENT_GROUP,  /* a group is removed */
 	EVENT_KINDS
 };
 extern const char *const event_kind_names[EVENT_KINDS]; /* "create", ...; [0] is NULL */
@@ -134,6 +135,7 @@ struct event {
 		struct settings change; /* all settings after the change */
 		struct event_plan plan;
 		struct event_stream stream;
+		const char *group; /* GROUP: its id */
 	};
 };
 

@@ -386,6 +386,12 @@ static void get_plan(struct source *s, struct event_plan *ret)
 	}
 }
 
+static const char *get_group(struct source *s)
+{
+	source_choice(s, GROUP_REMOVED + 1);
+	return source_id(s);
+}
+
 static void get_body(struct source *s, struct event *ev)
 {
 	switch (ev->kind) {
@@ -412,6 +418,9 @@ static void get_body(struct source *s, struct event *ev)
 		break;
 	case EVENT_STREAM:
 		event_get_stream(s, &ev->stream);
+		break;
+	case EVENT_GROUP:
+		ev->group = get_group(s);
 		break;
 	case EVENT_KINDS:
 	default:

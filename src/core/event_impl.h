@@ -23,6 +23,8 @@ enum {
 #define FEEDBACK_FLAGS 255u
 #define FEEDBACK_ARM_FLAGS (FEEDBACK_LEARN | FEEDBACK_LOST | FEEDBACK_REVIVED | FEEDBACK_CLIPPED)
 
+#define GROUP_REMOVED 0 /* what becomes of a group: nothing else yet */
+
 /* event_stream.c */
 void event_put_stream(struct buf *out, const struct event_stream *s);
 

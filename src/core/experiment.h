@@ -96,6 +96,10 @@ int experiment_expire(const struct experiment *e, const struct event *d, const s
  * none, no event needed. */
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
     uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
+/* A group is forgotten, with what was learnt in it; it may come again, as new. The event borrows
+ * its id. RC_NOT_FOUND. */
+int experiment_remove_group(const struct experiment *e, const char *id, uint64_t at_us,
+    struct event *ret_ev, struct errinfo *err);
 int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,
     struct arena *mem, struct event *ret_ev, struct errinfo *err);
 int experiment_change(const struct experiment *e, const struct settings *s, uint64_t at_us,
@@ -124,7 +128,7 @@ enum goal experiment_goal(const struct experiment *e);
 uint64_t experiment_fingerprint(const struct experiment *e);
 const struct totals *experiment_totals(const struct experiment *e);
 const struct arms *experiment_arms(const struct experiment *e);
-const struct arms *experiment_groups(const struct experiment *e); /* ids and totals */
+const struct arms *experiment_groups(const struct experiment *e); /* removed: ARM_RETIRED */
 unsigned experiment_traits(const struct experiment *e);           /* enum policy_flag */
 size_t experiment_dim(const struct experiment *e); /* entries of x that the policy reads */
 const struct history *experiment_history(const struct experiment *e);

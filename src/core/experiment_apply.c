@@ -66,7 +66,7 @@ static bool decision_fits(const struct experiment *e, const struct event_decisio
 		return false;
 	}
 	for (size_t i = 0; e->closed_groups && i < d->ngroups; i++) {
-		if (arms_find(&e->groups, d->groups[i]) == ARM_NONE) {
+		if (experiment_group(e, d->groups[i]) == ARM_NONE) {
 			return false;
 		}
 	}
@@ -79,7 +79,7 @@ static bool decision_fits(const struct experiment *e, const struct event_decisio
 	return true;
 }
 
-/* Their indices; those that are new get the next ones. */
+/* Their numbers; those that are new get the next ones, and those that were removed are back. */
 static void count_groups(
     struct experiment *e, const struct event_decision *d, uint32_t ret[GROUPS_MAX])
 {
@@ -87,6 +87,9 @@ static void count_groups(
 		ret[i] = arms_find(&e->groups, d->groups[i]);
 		if (ret[i] == ARM_NONE) {
 			ret[i] = arms_add(&e->groups, d->groups[i], "");
+		}
+		if (e->groups.arm[ret[i]].state != ARM_ACTIVE) {
+			arms_set(&e->groups, ret[i], ARM_ACTIVE);
 		}
 		e->groups.totals[ret[i]].decisions++;
 	}
@@ -157,7 +160,9 @@ static void learn(struct experiment *e, const struct event *ev, const struct pic
 		count_learnt(&e->arms.totals[pick->slot], value);
 	}
 	for (size_t i = 0; i < f->ngroups; i++) {
-		count_learnt(&e->groups.totals[f->groups[i]], value);
+		if (f->groups[i] != GROUP_GONE) {
+			count_learnt(&e->groups.totals[f->groups[i]], value);
+		}
 	}
 	history_reward(&e->history, ev->at_us, value);
 	e->ops->update(e->state, &(struct outcome){
@@ -247,7 +252,7 @@ static bool feedback_fits(const struct experiment *e, const struct event *ev)
 		return false;
 	}
 	for (size_t i = 0; i < f->ngroups; i++) {
-		if (f->groups[i] >= e->groups.n) {
+		if (f->groups[i] != GROUP_GONE && f->groups[i] >= e->groups.n) {
 			return false;
 		}
 	}
@@ -377,6 +382,21 @@ static int apply_plan(struct experiment *e, const struct event *ev)
 	return rc;
 }
 
+static int apply_group(struct experiment *e, const char *id)
+{
+	uint32_t number = experiment_group(e, id);
+
+	if (number == ARM_NONE) {
+		return RC_CORRUPT;
+	}
+	arms_set(&e->groups, number, ARM_RETIRED);
+	e->groups.totals[number] = (struct arm_totals){.decisions = 0};
+	if (e->ops->group_gone) {
+		e->ops->group_gone(e->state, number);
+	}
+	return 0;
+}
+
 int experiment_apply(struct experiment *e, const struct event *ev)
 {
 	int rc;
@@ -409,6 +429,9 @@ int experiment_apply(struct experiment *e, const struct event *ev)
 		break;
 	case EVENT_STREAM:
 		rc = backlog_apply(e, ev);
+		break;
+	case EVENT_GROUP:
+		rc = apply_group(e, ev->group);
 		break;
 	default:
 		rc = RC_CORRUPT;

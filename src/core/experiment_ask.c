@@ -74,17 +74,17 @@ uint64_t experiment_decision_seq(const struct experiment *e, const char *id)
 	return strcmp(again, id) == 0 ? seq : 0;
 }
 
-/* The groups of a decision as indices; all are there, for the decision was applied. */
+/* The groups of a decision as numbers. One that was removed keeps its place, for what the policy
+ * noted with the decision is in the order of its groups; one that has come again learns. */
 static int copy_groups(const struct experiment *e, const struct event_decision *d,
     struct arena *mem, struct event_feedback *f)
 {
 	uint32_t *groups = arena_array(mem, d->ngroups, sizeof(*groups));
 
 	for (size_t i = 0; groups && i < d->ngroups; i++) {
-		groups[i] = arms_find(&e->groups, d->groups[i]);
-		if (groups[i] == ARM_NONE) {
-			return RC_CORRUPT;
-		}
+		uint32_t number = experiment_group(e, d->groups[i]);
+
+		groups[i] = number == ARM_NONE ? GROUP_GONE : number;
 	}
 	f->groups = groups;
 	f->ngroups = d->ngroups;

@@ -149,6 +149,21 @@ int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state
 	return 0;
 }
 
+int experiment_remove_group(const struct experiment *e, const char *id, uint64_t at_us,
+    struct event *ret_ev, struct errinfo *err)
+{
+	int rc = experiment_group(e, id) == ARM_NONE
+		     ? err_set(err, RC_NOT_FOUND, "group_not_found", "", "no group %s", id)
+		     : check_open(e, err);
+
+	if (rc) {
+		return rc;
+	}
+	start(e, EVENT_GROUP, at_us, ret_ev);
+	ret_ev->group = id;
+	return 0;
+}
+
 static bool settings_equal(const struct settings *a, const struct settings *b)
 {
 	return a->floor == b->floor && a->window_us == b->window_us &&

@@ -59,6 +59,8 @@ struct event experiment_next(const struct experiment *e, enum event_kind kind, u
 int experiment_reserve_label(struct experiment *e, const char *label);
 int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err);
 void experiment_add_arm(struct experiment *e, const char *id, const char *label);
+/* The number of a group that is there; ARM_NONE when it never was or was removed. */
+uint32_t experiment_group(const struct experiment *e, const char *id);
 int experiment_set_params(
     struct experiment *e, const struct experiment_spec *spec, struct errinfo *err);
 void experiment_free_lists(struct experiment *e);

@@ -344,7 +344,7 @@ static int resolve_groups(
 		uint32_t g = arms_find(&e->groups, in->groups[i]);
 		size_t j = 0;
 
-		if (g == ARM_NONE && e->closed_groups) {
+		if (e->closed_groups && experiment_group(e, in->groups[i]) == ARM_NONE) {
 			snprintf(pointer, sizeof(pointer), "/groups/%zu", i);
 			return err_set(err, RC_INVALID, "unknown_group", pointer,
 			    "no group %s was declared", in->groups[i]);

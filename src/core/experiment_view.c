@@ -79,6 +79,13 @@ size_t experiment_dim(const struct experiment *e)
 	return e->dim;
 }
 
+uint32_t experiment_group(const struct experiment *e, const char *id)
+{
+	uint32_t number = arms_find(&e->groups, id);
+
+	return number != ARM_NONE && e->groups.arm[number].state == ARM_ACTIVE ? number : ARM_NONE;
+}
+
 const struct arms *experiment_groups(const struct experiment *e)
 {
 	return &e->groups;

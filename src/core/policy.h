@@ -87,6 +87,8 @@ struct policy_ops {
 	int (*dim)(const void *params, size_t nfeatures, size_t *ret, struct errinfo *err);
 	/* Memory for `groups` groups in all, as reserve(); optional, for those who read groups. */
 	int (*reserve_groups)(void *state, size_t groups);
+	/* A group was removed: should it come again, it is as new. Optional, as the last. */
+	void (*group_gone)(void *state, uint32_t group);
 	/* Optional, both or neither. Parameters with PARAM_CHANGE, or the arms wanted, are about to
 	 * be others: memory for it, as reserve(); then, changes: env->params has the new ones. */
 	int (*reserve_change)(void *state, const void *params, uint32_t k);

@@ -13,14 +13,15 @@
 #include "base/err.h"
 #include "base/param.h"
 
-#define ID_MAX 128            /* ids of experiments, arms, subjects, groups, decisions, keys */
-#define LABEL_MAX 256         /* bytes of UTF-8 */
-#define ARMS_MAX 1048576      /* slots of one experiment, retired ones included */
-#define DIM_MAX 1024          /* entries of a context vector */
-#define GROUPS_MAX 64         /* groups of one decision */
-#define GROUPS_ALL_MAX 4096   /* groups of one experiment */
-#define SLATE_MAX 1024        /* arms of one decision */
-#define CONTEXT_TEXT_MAX 8192 /* bytes of a logged context */
+#define ID_MAX 128                /* ids of experiments, arms, subjects, groups, decisions, keys */
+#define LABEL_MAX 256             /* bytes of UTF-8 */
+#define ARMS_MAX 1048576          /* slots of one experiment, retired ones included */
+#define DIM_MAX 1024              /* entries of a context vector */
+#define GROUPS_MAX 64             /* groups of one decision */
+#define GROUPS_ALL_MAX 4096       /* groups of one experiment */
+#define GROUP_GONE GROUPS_ALL_MAX /* in place of one that was removed since the decision */
+#define SLATE_MAX 1024            /* arms of one decision */
+#define CONTEXT_TEXT_MAX 8192     /* bytes of a logged context */
 
 enum goal { GOAL_MAXIMISE, GOAL_MINIMISE };
 enum late_rule { LATE_RECORD, LATE_LEARN, LATE_DROP };

@@ -300,8 +300,10 @@ static int put_matter(json_t *o, const struct experiment *e, const struct event_
 	if (f->ngroups) {
 		list = json_array();
 		for (size_t i = 0; i < f->ngroups; i++) {
-			rc |= json_array_append_new(
-			    list, json_string_nocheck(arms_id(experiment_groups(e), f->groups[i])));
+			rc |= json_array_append_new(list,
+			    f->groups[i] == GROUP_GONE
+				? json_null()
+				: json_string_nocheck(arms_id(experiment_groups(e), f->groups[i])));
 		}
 		rc |= set(o, "groups", list);
 	}
@@ -440,6 +442,9 @@ json_t *event_to_json(const struct experiment *e, const struct event *ev)
 		}
 	} else if (ev->kind == EVENT_STREAM) {
 		rc |= put_stream(o, &ev->stream);
+	} else if (ev->kind == EVENT_GROUP) {
+		rc |= set(o, "op", json_string("remove"));
+		rc |= set(o, "group", json_string_nocheck(ev->group));
 	}
 	return bind_whole(o, rc);
 }

@@ -12,11 +12,11 @@
 struct line {
 	uint64_t version, seq, ref, slots, seed, slot, position, offer, before, below, below_offer;
 	const char *memo, *bytes;
-	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint;
+	const char *experiment, *at, *decision, *subject, *arm, *label, *key, *fingerprint, *group;
 	int kind, op, status, state, goal, late_rule, aggregate;
 	double propensity, prediction, reward, label_value, learnt, held, floor, lo, hi;
 	const json_t *fallback, *window, *expires_at;
-	const json_t *arms, *pmf, *rewards, *context, *x, *changes, *policy, *params;
+	const json_t *arms, *pmf, *rewards, *awake, *context, *x, *changes, *policy, *params;
 	struct bind_ids eligible, active, groups, features;
 	bool auto_groups, remember, deferred, slate, closes, lost, revived, late, clipped;
 };

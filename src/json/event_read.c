@@ -80,7 +80,7 @@ static const struct bind_field decision_fields[] = {
 	{"arms", BIND_JSON, AT(arms), 0, 0, 0, NULL}, \
 	{"prediction", BIND_NUMBER, AT(prediction), 0, -DBL_MAX, DBL_MAX, NULL}, \
 	{"rewards", BIND_JSON, AT(rewards), 0, 0, 0, NULL}, \
-	{"groups", BIND_IDS, AT(groups), 0, 0, GROUPS_MAX, NULL}, \
+	{"groups", BIND_JSON, AT(awake), 0, 0, 0, NULL}, \
 	{"memo", BIND_TEXT, AT(memo), 0, 0, 2 * MEMO_MAX, NULL}, \
 	{"learnt", BIND_NUMBER, AT(learnt), 0, -DBL_MAX, DBL_MAX, NULL}, \
 	{"closes", BIND_BOOL, AT(closes), 0, 0, 0, NULL}, \
@@ -133,6 +133,14 @@ static const struct bind_field stream_fields[] = {
 	{.name = NULL},
 };
 
+static const char *const group_ops[] = {"remove", NULL};
+static const struct bind_field group_fields[] = {
+	LINE_FIELDS,
+	{"op", BIND_CHOICE, AT(op), MUST, 0, 0, group_ops},
+	{"group", BIND_ID, AT(group), MUST, 0, 0, NULL},
+	{.name = NULL},
+};
+
 static const struct bind_field change_fields[] = {
 	LINE_FIELDS,
 	SETTINGS_FIELDS,
@@ -145,7 +153,7 @@ static const struct bind_field change_fields[] = {
 /* By event_kind. */
 static const struct bind_field *const tables[EVENT_KINDS] = {NULL, create_fields, decision_fields,
     reward_fields, feedback_fields, feedback_fields, feedback_fields, arm_fields, change_fields,
-    plan_fields, stream_fields};
+    plan_fields, stream_fields, group_fields};
 
 int line_no_memory(struct line_source *s)
 {
@@ -369,6 +377,9 @@ static int read_kind(struct line_source *s, struct event *ev)
 		return line_stream(s, &ev->stream);
 	case EVENT_CHANGE:
 		return line_change(s, &ev->change);
+	case EVENT_GROUP:
+		ev->group = s->l.group;
+		return 0;
 	default:
 		return line_feedback(s, ev);
 	}

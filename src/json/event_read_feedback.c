@@ -121,20 +121,41 @@ static int read_results(struct line_source *s, struct event_feedback *f)
 	return rc;
 }
 
-static int read_matter(struct line_source *s, struct event_feedback *f)
+/* null: one that was removed since the decision. */
+static int read_groups(struct line_source *s, struct event_feedback *f)
 {
-	const struct line *l = &s->l;
-	uint32_t *groups = arena_array(s->mem, l->groups.n, sizeof(*groups));
-	int rc = groups ? 0 : line_no_memory(s);
+	const json_t *list = s->l.awake;
+	size_t n = json_array_size(list);
+	uint32_t *groups = arena_array(s->mem, n, sizeof(*groups));
 
-	for (size_t i = 0; rc == 0 && i < l->groups.n; i++) {
-		groups[i] = arms_find(experiment_groups(s->e), l->groups.id[i]);
-		if (groups[i] == ARM_NONE) {
-			rc = line_invalid(s, "/groups", "a group that no decision has named");
+	if (!groups) {
+		return line_no_memory(s);
+	}
+	if (!json_is_array(list) || n > GROUPS_MAX) {
+		return line_invalid(s, "/groups", "groups is an array of at most 64 ids");
+	}
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_array_get(list, i);
+
+		groups[i] = json_is_string(v)
+				? arms_find(experiment_groups(s->e), json_string_value(v))
+				: ARM_NONE;
+		if (json_is_null(v)) {
+			groups[i] = GROUP_GONE;
+		} else if (groups[i] == ARM_NONE) {
+			return line_invalid(s, "/groups", "a group that no decision has named");
 		}
 	}
 	f->groups = groups;
-	f->ngroups = l->groups.n;
+	f->ngroups = n;
+	return 0;
+}
+
+static int read_matter(struct line_source *s, struct event_feedback *f)
+{
+	const struct line *l = &s->l;
+	int rc = l->awake ? read_groups(s, f) : 0;
+
 	if (rc == 0 && l->rewards) {
 		rc = read_results(s, f);
 	}

@@ -105,6 +105,9 @@ static json_t *groups_to_json(const struct experiment *e)
 	for (uint32_t i = 0; i < groups->n; i++) {
 		const struct arm_totals *t = &groups->totals[i];
 
+		if (groups->arm[i].state != ARM_ACTIVE) {
+			continue; /* removed */
+		}
 		rc |= json_array_append_new(
 		    list, json_pack("{ss sI sI so}", "group", arms_id(groups, i), "decisions",
 			      (json_int_t)t->decisions, "rewards", (json_int_t)t->rewards, "mean",

@@ -44,6 +44,7 @@ static const struct route routes[] = {
 	{{"GET", "/v1/experiments/{e}/arms", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_arm_list},
 	{{"PATCH", "/v1/experiments/{e}/arms/{a}", AUTH_ADMIN, GUARD_EXPERIMENT, SMALL_BODY}, MEDIA_PATCH, JSON_TYPE, api_arm_patch},
 	{{"DELETE", "/v1/experiments/{e}/arms/{a}", AUTH_ADMIN, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_arm_delete},
+	{{"DELETE", "/v1/experiments/{e}/groups/{g}", AUTH_ADMIN, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_group_delete},
 	{{"POST", "/v1/experiments/{e}/stream", AUTH_ADMIN, GUARD_EXPERIMENT, SMALL_BODY}, MEDIA_JSON, JSON_TYPE, api_stream},
 	{{"GET", "/v1/experiments/{e}/decisions/{d}", AUTH_READ, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_decision_get},
 	{{"POST", "/v1/experiments/{e}/decisions/{d}/activate", AUTH_DECIDE, GUARD_EXPERIMENT, 0}, MEDIA_NONE, JSON_TYPE, api_decision_activate},

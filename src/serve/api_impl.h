@@ -37,6 +37,7 @@ api_handler api_decision_get, api_decision_activate, api_decision_void;
 api_handler api_experiment_put, api_experiment_list, api_experiment_get, api_experiment_patch,
     api_experiment_delete;
 api_handler api_arm_add, api_arm_list, api_arm_patch, api_arm_delete;
+api_handler api_group_delete;
 api_handler api_stats, api_plan, api_events, api_policies;
 api_handler api_stream;
 bool api_has_stream(struct engine_item *it);

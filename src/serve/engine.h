@@ -133,6 +133,7 @@ int engine_add_arms(struct engine_work *w, const struct spec_arm *arms, size_t n
     struct errinfo *err);
 int engine_set_arm(
     struct engine_work *w, uint32_t slot, enum arm_state to, uint64_t at_us, struct errinfo *err);
+int engine_remove_group(struct engine_work *w, const char *id, uint64_t at_us, struct errinfo *err);
 int engine_change(
     struct engine_work *w, const struct settings *s, uint64_t at_us, struct errinfo *err);
 

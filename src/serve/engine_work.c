@@ -454,6 +454,14 @@ int engine_set_arm(
 	return rc ? rc : engine_record(w, &ev, NULL, err);
 }
 
+int engine_remove_group(struct engine_work *w, const char *id, uint64_t at_us, struct errinfo *err)
+{
+	struct event ev;
+	int rc = experiment_remove_group(w->e, id, at_us, &ev, err);
+
+	return rc ? rc : engine_record(w, &ev, NULL, err);
+}
+
 int engine_change(
     struct engine_work *w, const struct settings *s, uint64_t at_us, struct errinfo *err)
 {

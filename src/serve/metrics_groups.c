@@ -16,13 +16,17 @@ static void show(struct shown *s, const struct experiment *e)
 {
 	const struct arms *groups = experiment_groups(e);
 
-	for (uint32_t i = 0; i < groups->n; i++) {
+	for (uint32_t i = 0, seen = 0; seen < groups->nactive; i++) {
 		const struct arm_totals *t = &groups->totals[i];
 
+		if (groups->arm[i].state != ARM_ACTIVE) {
+			continue; /* removed */
+		}
 		if (s->n == SERIES_MAX) {
-			s->hidden += groups->n - i;
+			s->hidden += groups->nactive - seen;
 			return;
 		}
+		seen++;
 		s->n++;
 		/* Ids need no escaping. */
 #define LINE(buf, what, fmt, value)                                                                \

@@ -47,6 +47,8 @@ const struct problem problem_table[] = {
 	 "The pointer names the id. GET .../arms lists the arms."},
 	{"unknown_group", 422, "No such group",
 	 "The experiment takes only the groups that it was created with (auto_groups: false)."},
+	{"group_not_found", 404, "No such group",
+	 "A group is there from the first decision that names it until it is removed. GET .../stats lists them."},
 	{"arm_not_found", 404, "No such arm",
 	 "GET .../arms lists the arms."},
 	{"unknown_decision", 404, "No such decision",

@@ -525,6 +525,39 @@ class Decisions(ApiTest):
             body.update(policy="uniform", arms=["a"])
             self.problem(self.c.put("/v1/experiments/odd-groups", body), 422, code, pointer)
 
+    def test_groups_are_removed(self):
+        def seen(path):
+            return {g["group"]: (g["decisions"], g["rewards"])
+                    for g in self.ok(self.c.get(path + "/stats"))["groups"]}
+
+        path = self.make(policy="groupwise", groups=["x"])
+        old = self.decide(path, groups=["x", "y", "z"])["id"]
+        self.reward(path, self.decide(path, groups=["y"])["id"], 1)
+        self.problem(self.c.delete(path + "/groups/never"), 404, "group_not_found")
+        self.assertEqual(self.c.delete(path + "/groups/y").status, 204)
+        self.problem(self.c.delete(path + "/groups/y"), 404, "group_not_found")
+        self.assertEqual(seen(path), {"x": (1, 0), "z": (1, 0)})
+        text = self.c.get("/metrics").raw.decode()
+        name = path.rsplit("/", 1)[1]
+        self.assertIn(f'banditd_group_decisions_total{{experiment="{name}",group="z"}} 1', text)
+        self.assertNotIn(f'{{experiment="{name}",group="y"}}', text)
+        self.reward(path, old, 1)
+        self.assertEqual(seen(path), {"x": (1, 1), "z": (1, 1)})
+        lines = [json.loads(line) for line in
+                 self.c.get(path + "/events").raw.decode().splitlines()]
+        self.assertEqual([(e["op"], e["group"]) for e in lines if e["kind"] == "group"],
+                         [("remove", "y")])
+        self.assertEqual([e["groups"] for e in lines if e["kind"] == "reward"],
+                         [["y"], ["x", None, "z"]])
+        self.reward(path, self.decide(path, groups=["y"])["id"], 0)
+        self.assertEqual(seen(path)["y"], (1, 1))
+        closed = self.make(groups=["old", "new"], auto_groups=False)
+        self.assertEqual(self.c.delete(closed + "/groups/new").status, 204)
+        self.problem(self.c.post(closed + "/decisions", {"groups": ["new"]}), 422,
+                     "unknown_group", "/groups/0")
+        self.assertEqual(self.c.delete(closed).status, 200)
+        self.problem(self.c.delete(closed + "/groups/old"), 409, "experiment_archived")
+
     def test_what_is_refused(self):
         path = self.make(context=["hour", "day"])
         for body, status, code, pointer in (

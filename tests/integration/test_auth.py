@@ -33,6 +33,7 @@ ROUTES = {
     ("GET", "/v1/experiments/{e}/arms"): ("read", "own"),
     ("PATCH", "/v1/experiments/{e}/arms/{a}"): ("admin", "own"),
     ("DELETE", "/v1/experiments/{e}/arms/{a}"): ("admin", "own"),
+    ("DELETE", "/v1/experiments/{e}/groups/{g}"): ("admin", "own"),
     ("POST", "/v1/experiments/{e}/stream"): ("admin", "own"),
     ("POST", "/v1/experiments/{e}/decisions"): ("decide", "own"),
     ("GET", "/v1/experiments/{e}/decisions/{d}"): ("read", "own"),

@@ -20,17 +20,19 @@ EXPERIMENTS = {
     "pooled": {"policy": {"name": "tallying", "params": {"memory_bound": 2, "mode": "pooled"}}},
     "streaming": {"policy": {"name": "streaming", "params": {"test_pulls": 4, "share": 0.5}}},
     "groups": {"policy": {"name": "groupwise"}},
+    "formb": {"policy": {"name": "groupwise", "params": {"form": "B"}}},
     "regress": {"policy": {"name": "groupwise", "params": {"kind": "regress"}}, "arms": [],
                 "context": ["one", "x"]},
     "experts": {"policy": {"name": "groupwise", "params": {"kind": "experts"}}},
     "leader": {"policy": {"name": "groupwise", "params": {
         "kind": "experts", "learner": "ftpl", "priors": [2, 0.5], "samples": 20,
         "components": [[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]]}},
-               "groups": ["g1", "g2", "g3"], "auto_groups": False},
+               "groups": ["g1", "g2", "g3"]},
     "tsallis": {"policy": {"name": "tsallis_inf", "params": {"estimator": "rv"}}, "reward": COSTS},
     "cheb": {"policy": {"name": "cheb_cb"}, "context": ["c"], "reward": COSTS},
     "slates": {"policy": {"name": "thompson"}, "slots": 3},
 }
+GROUPED = ["groups", "formb", "regress", "experts", "leader"]
 ROUNDS = 60
 
 
@@ -52,8 +54,8 @@ class Shapes(unittest.TestCase):
         body = {"id": f"{name}-{i}"}
         if name == "pooled":
             body["subject"] = "u%d" % self.rng.randrange(9)
-        if name in ("groups", "regress", "experts", "leader"):
-            body["groups"] = self.rng.sample(["g1", "g2", "g3"], 2)
+        if name in GROUPED:
+            body["groups"] = self.rng.sample(["g1", "g2", "g3"], 3 if i == "late" else 2)
         if name in ("regress", "cheb"):
             body["context"] = [1, self.rng.random()][-2 if name == "regress" else -1:]
         return self.call("POST", name + "/decisions", body)
@@ -94,6 +96,21 @@ class Shapes(unittest.TestCase):
         after = self.call("PATCH", "pooled", memory)["policy"]["params"]
         self.assertEqual(after["memory_bound"], d_max + 1)
 
+    def remove_group(self):
+        """With decisions open that are in it, whose rewards come later."""
+        self.late = []
+        for name in GROUPED:
+            d = self.ask(name, "late")
+            self.late.append((name, d["id"], self.told(name, d)))
+            r = urllib.request.Request(f"{self.d.url}/v1/experiments/{name}/groups/g2",
+                                       method="DELETE")
+            with urllib.request.urlopen(r) as reply:
+                self.assertEqual(reply.status, 204)
+
+    def reward_late(self):
+        for name, decision, told in self.late:
+            self.call("POST", name + "/rewards", {"decision": decision, **told})
+
     def test_all_of_them(self):
         self.d = Daemon(self.state)
         self.addCleanup(lambda: self.d.process.poll() is None and self.d.end(signal.SIGKILL))
@@ -101,8 +118,10 @@ class Shapes(unittest.TestCase):
             self.call("PUT", name, {"arms": ARMS, **spec})
         self.play(range(ROUNDS // 3))
         self.change_policies()
+        self.remove_group()
         self.d.end(signal.SIGKILL)
         self.d.start()
+        self.reward_late()
         self.play(range(ROUNDS // 3, ROUNDS // 2))
         self.change_policies()
         self.play(range(ROUNDS // 2, ROUNDS))
@@ -121,7 +140,7 @@ class Shapes(unittest.TestCase):
                    for log in (dump, self.state)]
         self.assertEqual(results[0]["log"], results[1]["log"])
         skipped = results[0]["log"]["skipped"]
-        self.assertEqual((skipped["refused"], skipped["not_scored"]), (0, 3 * ROUNDS))
+        self.assertEqual((skipped["refused"], skipped["not_scored"]), (0, 3 * ROUNDS + 1))  # and the late forecast
 
 
 if __name__ == "__main__":
