@@ -25,6 +25,71 @@ SETTINGS = {
     "rate_limit": (0, 10**6),
 }
 
+# Row of the page (its beginning): file and test that try it. Settings: Settings, at both ends.
+HERE, MORE, API = "integration/test_limits.py", "integration/test_limits_more.py", "integration/test_api.py"
+TESTED = {
+    "request line and headers": (MORE, "test_head"),
+    "query parameters": (HERE, "test_query_parameters"),
+    "`X-Request-Id`": (HERE, "test_request_ids"),
+    "body:": (HERE, "test_bodies"),
+    "bodies of all connections": (MORE, "test_bodies_together"),
+    "compressed body": (API, "test_media_types"),
+    "nesting": (HERE, "test_nesting"),
+    "numbers": (HERE, "test_numbers"),
+    "decisions or rewards in a batch": (HERE, "test_batches"),
+    "arms in one": (HERE, "test_batches"),
+    "`limit`": (HERE, "test_pages"),
+    "`buckets`": (HERE, "test_pages"),
+    "ids of": (HERE, "test_ids_and_labels"),
+    "label": (HERE, "test_ids_and_labels"),
+    "arms, retired ones": (HERE, "test_arms"),
+    "arms that were offered": ("integration/test_stream.py",
+                               "test_a_full_backlog_refuses_and_what_is_not_remembered_comes_again"),
+    "offers of an experiment": ("unit/test_engine_limits.c", "offers_on_their_way_are_counted"),
+    "offers above": (HERE, "test_offers_of_a_stack"),
+    "arms of a stream that were withdrawn": ("unit/test_backlog.c",
+                                             "so_many_are_withdrawn_and_no_more"),
+    "arms that are kept at hand": ("integration/test_stream.py",
+                                   "test_offers_cost_no_arms_and_are_read_in_order"),
+    "arms that `exclude`": (MORE, "test_what_exclude_looks_through"),
+    "ids in": (HERE, "test_what_is_asked_of_arms"),
+    "arms for": (HERE, "test_what_is_asked_of_arms"),
+    "groups of a decision": (HERE, "test_groups_of_a_decision"),
+    "numbers in a list": (MORE, "test_lists"),
+    "subjects of `recovering`": ("unit/test_recovering_subject.c", "recovered_subjects_make_room"),
+    "groups of an experiment": (MORE, "test_groups"),
+    "`groupwise`: features": (MORE, "test_features_of_regress"),
+    "`groupwise`: numbers": (MORE, "test_lists"),
+    "`groupwise`: memory": (MORE, "test_memory_of_groups"),
+    "arms of a slate": (HERE, "test_slates_and_windows"),
+    "arms of a slate that is drawn": ("unit/test_experiment_slate.c",
+                                      "the_work_of_a_draw_is_bounded"),
+    "arms of `recovering`": (MORE, "test_cells_of_recovering"),
+    "what isolated subjects": ("unit/test_tallying_change.c",
+                               "what_isolated_subjects_know_has_a_bound"),
+    "what a policy notes": ("unit/test_engine_limits.c", "a_memo_has_a_length"),
+    "subjects that": (MORE, "test_subjects"),
+    "declared features": (HERE, "test_contexts"),
+    "logged context": (HERE, "test_contexts"),
+    "`window`": (HERE, "test_slates_and_windows"),
+    "one event": ("unit/test_engine_limits.c", "an_event_has_a_length"),
+    "arms in `/stats`": (MORE, "test_arms_in_stats"),
+    "events shown": (MORE, "test_events_of_a_decision"),
+    "open decisions": ("unit/test_engine_time.c",
+                       "thousands_of_open_decisions_expire_with_a_tiny_cache"),
+    "wrong tokens": ("unit/test_guard.c", "wrong_tokens_of_an_address_are_counted"),
+    "tokens": (MORE, "test_tokens"),
+    "loss under": (HERE, "test_durability"),
+    "a line of the configuration file": (HERE, "test_lines_of_a_file"),
+    "a line of the log": ("unit/test_base.c", "a_line_that_is_cut_is_still_a_line"),
+    "lines of the log": ("integration/test_faults.py", "test_nobody_waits_for_who_reads_the_log"),
+    "slots of a slate": ("unit/test_slates.c", "a_slate_cannot_have_more_slots_than_the_limit"),
+    "targets and policies": (MORE, "test_targets"),
+    "those of an exact Kemeny": (MORE, "test_kemeny"),
+    "logs times segments": (MORE, "test_places"),
+    "budget of a holdout": (MORE, "test_budget"),
+}
+
 
 def nested(depth):
     """JSON of so many levels, those around it included."""
@@ -40,7 +105,9 @@ def rows():
         return {line.split("|")[1].strip() for line in f if line.startswith("| ")}
 
 
-class Limits(unittest.TestCase):
+class Rig(unittest.TestCase):
+    """A daemon, and how a limit is tried."""
+
     @classmethod
     def setUpClass(cls):
         cls.state = tempfile.mkdtemp(prefix="banditd-limits-")
@@ -77,6 +144,8 @@ class Limits(unittest.TestCase):
     def decide(self, path, body, **more):
         return self.c.post(path + "/decisions", body, **more)
 
+
+class Limits(Rig):
     def test_query_parameters(self):
         target = PATH[:-1] + "?" + "&".join(f"p{i}=1" for i in range(16))
         self.limit("query parameters", self.c.get(target), self.c.get(target + "&q=1"), 400,
@@ -204,6 +273,28 @@ class Settings(unittest.TestCase):
             daemon = f.read().split("## The daemon")[1].split("\n## ")[0]
         told = set(re.findall(r"\| `([a-z_]+)` \|", daemon))
         self.assertEqual(told - {"durability"}, set(SETTINGS))
+
+    def test_each_row_of_the_page_is_tried(self):
+        """By a test that is there; and none of these rows has gone."""
+        with open(os.path.join(SOURCE, "doc", "limits.md"), encoding="utf-8") as f:
+            table = [[cell.strip() for cell in line.split("|")[1:]] for line in f
+                     if re.match(r"\| (?!What \|)", line)]
+        settings = {f"`{key}`" for key in SETTINGS}
+        used = set()
+        for cells in table:
+            if cells[2] in settings:
+                continue
+            row = max((r for r in TESTED if cells[0].startswith(r)), key=len, default=None)
+            self.assertIsNotNone(row, cells[0])
+            used.add(row)
+        self.assertEqual(used, set(TESTED))
+        for path, test in TESTED.values():
+            with open(os.path.join(SOURCE, "tests", path), encoding="utf-8") as f:
+                self.assertRegex(f.read(), rf"(?m)^(    def {test}\(self|START_TEST\({test}\))")
+
+    def test_durability(self):
+        for ms, code in ((1, 0), (60000, 0), (0, 2), (60001, 2)):
+            self.assertEqual(self.check("--durability", f"interval:{ms}").returncode, code, ms)
 
     def test_lines_of_a_file(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:

@@ -8,8 +8,8 @@
 #include "policies/recovering_impl.h"
 #include "test.h"
 
-#define ARMS_MAX_HERE 16
-#define K_MAX 8
+#define ARMS_MAX_HERE 32
+#define K_MAX 32
 #define MEMO_BYTES 512
 #define SECOND UINT64_C(1000000)
 

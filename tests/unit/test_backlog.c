@@ -294,7 +294,35 @@ START_TEST(every_event_of_a_stream_comes_back_from_its_bytes)
 }
 END_TEST
 
-RUN("backlog", the_oldest_is_read_first_and_the_withdrawn_are_counted_once,
+START_TEST(so_many_are_withdrawn_and_no_more)
+{
+	enum { MOST = 65536 };
+	static char names[MOST + 1][8];
+	static struct spec_arm arms[MOST + 1];
+	struct event ev;
+	struct rig r;
+	uint64_t at;
+
+	init(&r, false);
+	for (size_t i = 0; i <= MOST; i++) {
+		snprintf(names[i], sizeof(names[i]), "w%zu", i);
+		arms[i] = (struct spec_arm){names[i], ""};
+	}
+	ck_assert_int_eq(experiment_offer(r.e, arms, MOST + 1, AT_US, &ev, NULL), 0);
+	commit(&r, &ev);
+	at = ev.seq;
+	for (uint64_t i = 0; i < MOST; i++) {
+		ck_assert_int_eq(experiment_withdraw(r.e, i, at, names[i], AT_US, &ev, NULL), 0);
+		commit(&r, &ev);
+	}
+	ck_assert_int_eq(
+	    experiment_withdraw(r.e, MOST, at, names[MOST], AT_US, &ev, NULL), RC_LIMIT);
+	rig_release(&r);
+}
+END_TEST
+
+RUN("backlog", so_many_are_withdrawn_and_no_more,
+    the_oldest_is_read_first_and_the_withdrawn_are_counted_once,
     of_a_stack_the_newest_is_read_first, a_stack_whose_arms_all_waited_too_long_is_empty,
     what_does_not_wait_is_not_withdrawn, the_withdrawn_are_not_read_nor_passed_by,
     an_offer_to_a_stack_says_what_waits_under_it, a_recheck_needs_a_king,

@@ -123,5 +123,37 @@ START_TEST(recovered_subjects_make_room)
 }
 END_TEST
 
-RUN("recovering_subject", a_tick_has_one_decision, each_subject_has_its_own_time,
-    subjects_and_doubts_are_saved, recovered_subjects_make_room)
+/* 32 arms each, so that pulls come to an end before subjects do. */
+START_TEST(pulls_that_have_not_recovered_are_counted)
+{
+	enum { ARMS = 32 };
+	char name[16];
+	struct decision d;
+	struct recovering *r;
+	struct ask ask;
+	struct rig g;
+
+	rig_init(&g, 4, ARMS);
+	g.params.scope = REC_SUBJECT;
+	g.params.clock = REC_TICK;
+	g.params.tick_seconds = 1;
+	rig_start(&g, ARMS);
+	r = g.state;
+	g.subject = name;
+	for (uint32_t i = 0; i < REC_PULLS_MAX / ARMS; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		rig_decide(&g);
+	}
+	ck_assert_uint_eq(r->npulls, REC_PULLS_MAX);
+	snprintf(name, sizeof(name), "one more");
+	ask = rig_ask_of(&g);
+	ck_assert_int_eq(rig_choose(&g, &ask, &d), RC_LIMIT);
+	g.at_us = 5 * SECOND;
+	rig_decide(&g);
+	ck_assert_uint_eq(r->npulls, ARMS);
+	rig_stop(&g);
+}
+END_TEST
+
+RUN("recovering_subject", pulls_that_have_not_recovered_are_counted, a_tick_has_one_decision,
+    each_subject_has_its_own_time, subjects_and_doubts_are_saved, recovered_subjects_make_room)

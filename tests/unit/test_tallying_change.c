@@ -88,5 +88,30 @@ START_TEST(a_new_stage_tests_all_arms_anew_and_a_horizon_does_not)
 }
 END_TEST
 
-RUN("tallying_change", a_longer_memory_begins_anew_and_a_shorter_one_does_not,
+/* The gigabyte is what all of them know, so many arms fit as there is room for with each of them.
+ */
+START_TEST(what_isolated_subjects_know_has_a_bound)
+{
+	enum { SUBJECTS = 1000 };
+	size_t most = ((size_t)1 << 30) / (SUBJECTS * sizeof(struct tally_arm));
+	struct errinfo err = {.rc = 0};
+	struct tally_play p;
+	struct tally_rig r;
+	char name[16];
+
+	tally_init(&r, 1);
+	tally_set(&r, "mode", TALLY_ISOLATED);
+	tally_open(&r, 2);
+	for (int i = 0; i < SUBJECTS; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		ck_assert_int_eq(tally_ask(&r, name, NULL, 0, &p, &err), 0);
+	}
+	ck_assert_int_eq(tallying_ops.reserve(r.state, most), 0);
+	ck_assert_int_eq(tallying_ops.reserve(r.state, most + 1), RC_LIMIT);
+	tally_close(&r);
+}
+END_TEST
+
+RUN("tallying_change", what_isolated_subjects_know_has_a_bound,
+    a_longer_memory_begins_anew_and_a_shorter_one_does_not,
     a_new_stage_tests_all_arms_anew_and_a_horizon_does_not)
