@@ -235,7 +235,7 @@ static int run(struct daemon *d)
 	rc = rc ? rc : start_api(d, &recovery);
 	rc = rc ? rc : start_http(d, &err);
 	rc = rc ? rc : engine_start(d->engine);
-	rc = rc ? rc : notify_watch_start(d->http, engine_store(d->engine), &d->watch);
+	rc = rc ? rc : notify_watch_start(d->http, d->engine, &d->watch);
 	if (rc) {
 		err_set(&err, rc, "start_failed", "", "%s", err_name(rc));
 		status = fail("start refused", &err);
