@@ -308,18 +308,22 @@ bool auth_digest(const char *header, unsigned char ret[AUTH_DIGEST_BYTES])
 	return true;
 }
 
+static int compare_digest(const void *digest, const void *token)
+{
+	return memcmp(digest, ((const struct auth_token *)token)->digest, AUTH_DIGEST_BYTES);
+}
+
 struct auth_token *auth_find(
     struct auth *a, const unsigned char digest[AUTH_DIGEST_BYTES], uint64_t now_us)
 {
-	struct auth_token key, *t;
+	struct auth_token *t;
 
 	if (!a->n) {
 		return NULL;
 	}
-	memcpy(key.digest, digest, sizeof(key.digest));
 	/* What the search's time tells is of the digest, which nobody can choose. */
-	t = bsearch(&key, a->tokens, a->n, sizeof(*t), by_digest);
-	if (!t || sodium_memcmp(t->digest, key.digest, sizeof(key.digest)) != 0 ||
+	t = bsearch(digest, a->tokens, a->n, sizeof(*t), compare_digest);
+	if (!t || sodium_memcmp(t->digest, digest, AUTH_DIGEST_BYTES) != 0 ||
 	    (t->expires_us && now_us >= t->expires_us)) {
 		return NULL;
 	}
