@@ -9,6 +9,8 @@
 
 #define CLEARLY 1e-9
 #define PERIOD_MAX (1u << 30)
+#define HEAD_BYTES 64 /* of a plan's input, and of an arm beside its row, at most */
+#define ARM_BYTES 30
 
 const double *recovering_known(const struct recovering *r, uint32_t slot)
 {
@@ -17,11 +19,28 @@ const double *recovering_known(const struct recovering *r, uint32_t slot)
 	return slot < known->n / r->d_max ? &known->v[(size_t)slot * r->d_max] : NULL;
 }
 
+/* The square of the width at one reward; 0: none. */
+static double width_of(const struct recovering *r, double alpha)
+{
+	return alpha > 0 ? alpha * num_log(1 + (double)recovering_served(r)) / 2 : 0;
+}
+
+static void index_cells(const struct rec_cell *c, uint32_t d_max, double wide, double *ret)
+{
+	double m = 1, x;
+
+	for (uint32_t d = d_max; d-- > 0;) {
+		if (c[d].n > 0) {
+			x = c[d].sum / (double)c[d].n;
+			x += wide > 0 ? sqrt(wide / (double)c[d].n) : 0;
+			m = x < m ? x : m;
+		}
+		ret[d] = m;
+	}
+}
+
 void recovering_index(const struct recovering *r, uint32_t slot, double alpha, double *ret)
 {
-	const struct rec_cell *c = &r->cell[(size_t)slot * r->d_max];
-	double wide, m = 1, x;
-
 	if (r->params->tables.n) {
 		const double *known = recovering_known(r, slot);
 
@@ -30,15 +49,7 @@ void recovering_index(const struct recovering *r, uint32_t slot, double alpha, d
 		}
 		return;
 	}
-	wide = alpha > 0 ? alpha * num_log(1 + (double)recovering_served(r)) / 2 : 0;
-	for (uint32_t d = r->d_max; d-- > 0;) {
-		if (c[d].n > 0) {
-			x = c[d].sum / (double)c[d].n;
-			x += wide > 0 ? sqrt(wide / (double)c[d].n) : 0;
-			m = x < m ? x : m;
-		}
-		ret[d] = m;
-	}
+	index_cells(&r->cell[(size_t)slot * r->d_max], r->d_max, width_of(r, alpha), ret);
 }
 
 static uint64_t phase_min(const struct recovering *r)
@@ -81,15 +92,20 @@ double recovering_plan_steps(const void *state)
 	return 2 * recovering_plan_cost(&t);
 }
 
-static void put_tables(const struct recovering *r, double alpha, double *u, struct buf *out)
+/* One row an arm of the plan: what is known, else what was seen, as it is in memory. To make tables
+ * of it takes longer than to copy it, and this is done while decisions wait. */
+static void put_row(const struct recovering *r, uint32_t slot, struct buf *out)
 {
-	for (uint32_t i = 0; i < r->slots; i++) {
-		if (r->arm[i].state == ARM_ACTIVE) {
-			recovering_index(r, i, alpha, u);
-			for (uint32_t d = 0; d < r->d_max; d++) {
-				buf_put_f64(out, u[d]);
-			}
+	const double *row = recovering_known(r, slot);
+
+	if (row) {
+		buf_put(out, row, r->d_max * sizeof(*row));
+	} else if (r->params->tables.n) {
+		for (uint32_t d = 0; d < r->d_max; d++) {
+			buf_put_f64(out, 0);
 		}
+	} else {
+		buf_put(out, &r->cell[(size_t)slot * r->d_max], r->d_max * sizeof(*r->cell));
 	}
 }
 
@@ -97,12 +113,8 @@ void recovering_plan_input(const void *state, struct buf *out)
 {
 	const struct recovering *r = state;
 	bool known = r->params->tables.n;
-	double *u = calloc(r->d_max, sizeof(*u));
 
-	if (!u) {
-		out->rc = RC_MEMORY;
-		return;
-	}
+	buf_reserve(out, HEAD_BYTES + r->nactive * (ARM_BYTES + r->d_max * sizeof(*r->cell)));
 	buf_put_var(out, r->nactive);
 	buf_put_var(out, r->d_max);
 	buf_put_var(out, r->k);
@@ -110,18 +122,15 @@ void recovering_plan_input(const void *state, struct buf *out)
 	buf_put_u8(out, r->params->improve);
 	buf_put_u8(out, r->planned && !known && !r->wide);
 	buf_put_u8(out, !known);
+	buf_put_f64(out, width_of(r, r->params->alpha));
 	for (uint32_t i = 0; i < r->slots; i++) {
 		if (r->arm[i].state == ARM_ACTIVE) {
 			buf_put_var(out, i);
 			buf_put_var(out, r->arm[i].period);
 			buf_put_var(out, r->arm[i].offset);
+			put_row(r, i, out);
 		}
 	}
-	put_tables(r, r->params->alpha, u, out);
-	if (!known) {
-		put_tables(r, 0, u, out);
-	}
-	free(u);
 }
 
 /* ---- the plan, a function of bytes ---- */
@@ -129,8 +138,10 @@ void recovering_plan_input(const void *state, struct buf *out)
 struct making {
 	struct recovering_tables t;
 	bool present, means; /* is there a present plan; are there tables of means */
+	double wide;
 	uint32_t *slot, *period, *offset;
 	double *u, *mean;
+	struct rec_cell *row; /* of one arm */
 };
 
 static int make_init(struct making *m, struct rd *in)
@@ -141,6 +152,7 @@ static int make_init(struct making *m, struct rd *in)
 	m->t.improve = rd_u8(in);
 	m->present = rd_u8(in);
 	m->means = rd_u8(in);
+	m->wide = rd_f64(in);
 	if (in->rc || n < 1 || d_max < 1 || d_max > RECOVERING_D_MAX ||
 	    n > rd_left(in) / d_max / 8) {
 		return RC_CORRUPT;
@@ -154,24 +166,33 @@ static int make_init(struct making *m, struct rd *in)
 	m->offset = calloc(n, sizeof(*m->offset));
 	m->u = calloc(n * d_max, sizeof(*m->u));
 	m->mean = calloc(n * d_max, sizeof(*m->mean));
+	m->row = calloc(d_max, sizeof(*m->row));
 	m->t.r = m->u;
-	return m->slot && m->period && m->offset && m->u && m->mean ? 0 : RC_MEMORY;
+	return m->slot && m->period && m->offset && m->u && m->mean && m->row ? 0 : RC_MEMORY;
+}
+
+/* The row may stand anywhere in the bytes, so it is copied before it is looked at. */
+static void make_row(struct making *m, uint32_t i, struct rd *in)
+{
+	size_t at = (size_t)i * m->t.d_max, each = m->means ? sizeof(*m->row) : sizeof(*m->u);
+	const void *row = rd_bytes(in, m->t.d_max * each);
+
+	if (row && m->means) {
+		memcpy(m->row, row, m->t.d_max * each);
+		index_cells(m->row, m->t.d_max, m->wide, m->u + at);
+		index_cells(m->row, m->t.d_max, 0, m->mean + at);
+	} else if (row) {
+		memcpy(m->u + at, row, m->t.d_max * each);
+	}
 }
 
 static int make_read(struct making *m, struct rd *in)
 {
-	size_t cells = (size_t)m->t.n * m->t.d_max;
-
 	for (uint32_t i = 0; i < m->t.n; i++) {
 		m->slot[i] = (uint32_t)rd_var(in);
 		m->period[i] = (uint32_t)rd_var(in);
 		m->offset[i] = (uint32_t)rd_var(in);
-	}
-	for (size_t i = 0; i < cells; i++) {
-		m->u[i] = rd_f64(in);
-	}
-	for (size_t i = 0; m->means && i < cells; i++) {
-		m->mean[i] = rd_f64(in);
+		make_row(m, i, in);
 	}
 	return in->rc || recovering_tables_check(&m->t, NULL) ? RC_CORRUPT : 0;
 }
@@ -240,6 +261,7 @@ int recovering_plan_answer(struct rd *in, struct buf *out)
 	free(m.offset);
 	free(m.u);
 	free(m.mean);
+	free(m.row);
 	return rc;
 }
 

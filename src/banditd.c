@@ -33,6 +33,7 @@ struct daemon {
 	struct api *api;
 	struct http *http;
 	struct notify_watch *watch;
+	bool told_failure;           /* the engine's thread's, then the stop's */
 	int listen_fd;               /* passed by the service manager; -1: none */
 	_Atomic(struct http *) wake; /* whom the store's thread wakes; NULL before and after */
 };
@@ -76,9 +77,23 @@ static void on_committed(void *arg, const struct store_commit *c)
 	metrics_commit(c);
 }
 
+/* Once: what everything else that fails from then on comes from. */
+static void tell_failure(struct daemon *d)
+{
+	struct errinfo why = {.rc = 0};
+
+	if (d->engine && store_failure(engine_store(d->engine), &why) && !d->told_failure) {
+		d->told_failure = true;
+		log_event(LOG_STORE, LOG_ERROR, "the store failed", "where", why.pointer, "detail",
+		    why.text, "help", "nothing more is taken: mend the disk and restart", NULL);
+	}
+}
+
 static void on_report(void *arg, int rc, const char *what, const char *experiment, uint64_t seq)
 {
-	(void)arg;
+	if (rc == RC_FAILED) {
+		tell_failure(arg);
+	}
 	if (!rc) {
 		log_event(LOG_DAEMON, LOG_WARNING, what, NULL);
 		return;
@@ -235,7 +250,7 @@ static int run(struct daemon *d)
 	rc = rc ? rc : start_api(d, &recovery);
 	rc = rc ? rc : start_http(d, &err);
 	rc = rc ? rc : engine_start(d->engine);
-	rc = rc ? rc : notify_watch_start(d->http, engine_store(d->engine), &d->watch);
+	rc = rc ? rc : notify_watch_start(d->http, d->engine, &d->watch);
 	if (rc) {
 		err_set(&err, rc, "start_failed", "", "%s", err_name(rc));
 		status = fail("start refused", &err);
@@ -251,6 +266,7 @@ out:
 	engine_stop(d->engine);
 	atomic_store(&d->wake, NULL);
 	if (d->engine && store_failed(engine_store(d->engine))) {
+		tell_failure(d);
 		status = EXIT_FAILURE;
 	}
 	engine_close(d->engine);

@@ -2,10 +2,8 @@
 #include "json/stats_json.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/experiment_plan.h"
 #include "core/experiment_stream.h"
 #include "json/bind.h"
 
@@ -15,13 +13,13 @@
  * the variance that was seen where his has p (1 - p), which is the same for rewards of 0 and 1. It
  * holds the mean and is never empty, however alike the rewards are. The whole range before the
  * first. */
-static void interval(const struct experiment *e, const struct arm_totals *t, double *lo, double *hi)
+static void interval(const struct arms_copy *of, const struct arm_totals *t, double *lo, double *hi)
 {
-	double from = experiment_lo(e), width = experiment_hi(e) - from;
+	double from = of->lo, width = of->hi - from;
 	double n = (double)t->rewards, mean, var, a, middle, half;
 
 	*lo = from;
-	*hi = experiment_hi(e);
+	*hi = of->hi;
 	if (t->rewards == 0) {
 		return;
 	}
@@ -40,35 +38,53 @@ static json_t *mean_of(double sum, uint64_t n)
 	return n ? json_real(sum / (double)n) : json_null();
 }
 
-static json_t *view_to_json(const struct experiment *e, uint32_t slot)
+static json_t *view_to_json(const struct arm_view *view)
 {
-	struct arm_view view;
 	json_t *o = json_object();
 	int rc = 0;
 
-	experiment_describe(e, slot, &view);
-	for (size_t i = 0; i < view.n; i++) {
-		double v = view.item[i].value;
+	for (size_t i = 0; i < view->n; i++) {
+		double v = view->item[i].value;
 
 		rc |= json_object_set_new(
-		    o, view.item[i].name, isfinite(v) ? json_real(v) : json_null());
+		    o, view->item[i].name, isfinite(v) ? json_real(v) : json_null());
 	}
 	return bind_whole(o, rc);
 }
 
-json_t *arm_to_json(const struct experiment *e, uint32_t slot)
+static json_t *one_to_json(const struct arms_copy *a, const struct arm_copy *arm)
 {
-	const struct arms *arms = experiment_arms(e);
-	const struct arm_totals *t = &arms->totals[slot];
-	uint64_t all = experiment_totals(e)->decisions;
+	const struct arm_totals *t = &arm->totals;
 	double lo, hi;
 
-	interval(e, t, &lo, &hi);
-	return json_pack("{ss ss ss sI sI so sf sf sf so}", "arm", arms_id(arms, slot), "label",
-	    arms_label(arms, slot), "state", arm_state_names[arms->arm[slot].state], "decisions",
-	    (json_int_t)t->decisions, "rewards", (json_int_t)t->rewards, "mean",
-	    mean_of(t->sum, t->rewards), "lo", lo, "hi", hi, "share",
-	    all ? (double)t->decisions / (double)all : 0.0, "policy", view_to_json(e, slot));
+	interval(a, t, &lo, &hi);
+	return json_pack("{ss ss ss sI sI so sf sf sf so}", "arm", arm->id, "label", arm->label,
+	    "state", arm_state_names[arm->state], "decisions", (json_int_t)t->decisions, "rewards",
+	    (json_int_t)t->rewards, "mean", mean_of(t->sum, t->rewards), "lo", lo, "hi", hi,
+	    "share", a->decisions ? (double)t->decisions / (double)a->decisions : 0.0, "policy",
+	    view_to_json(&arm->view));
+}
+
+json_t *arm_to_json(const struct experiment *e, uint32_t slot)
+{
+	const struct arms_copy a = {.lo = experiment_lo(e),
+	    .hi = experiment_hi(e),
+	    .decisions = experiment_totals(e)->decisions};
+	struct arm_copy arm;
+
+	experiment_view_arm(e, slot, &arm);
+	return one_to_json(&a, &arm);
+}
+
+json_t *arms_to_json(const struct arms_copy *a)
+{
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < a->n; i++) {
+		rc = json_array_append_new(list, one_to_json(a, &a->arm[i]));
+	}
+	return bind_whole(list, rc);
 }
 
 /* At most `buckets` points: neighbours are added up. */
@@ -96,87 +112,56 @@ static json_t *history_to_json(const struct history *h, size_t buckets)
 	return bind_whole(list, rc);
 }
 
-static json_t *groups_to_json(const struct experiment *e)
+static json_t *groups_to_json(const struct stats_copy *s)
 {
-	const struct arms *groups = experiment_groups(e);
 	json_t *list = json_array();
 	int rc = 0;
 
-	for (uint32_t i = 0; i < groups->n; i++) {
-		const struct arm_totals *t = &groups->totals[i];
+	for (uint32_t i = 0; i < s->ngroups; i++) {
+		const struct arm_totals *t = &s->group[i].totals;
 
-		if (groups->arm[i].state != ARM_ACTIVE) {
-			continue; /* removed */
-		}
 		rc |= json_array_append_new(
-		    list, json_pack("{ss sI sI so}", "group", arms_id(groups, i), "decisions",
+		    list, json_pack("{ss sI sI so}", "group", s->group[i].id, "decisions",
 			      (json_int_t)t->decisions, "rewards", (json_int_t)t->rewards, "mean",
 			      mean_of(t->sum, t->rewards)));
 	}
 	return bind_whole(list, rc);
 }
 
-json_t *stats_to_json(const struct experiment *e, size_t buckets, size_t arms_max)
+json_t *stats_to_json(const struct stats_copy *s, size_t buckets)
 {
-	const struct totals *t = experiment_totals(e);
-	const struct arms *arms = experiment_arms(e);
+	const struct totals *t = &s->totals;
 	uint64_t feedback = t->learnt + t->recorded + t->held;
-	json_t *list = json_array();
-	double sum = 0;
-	uint64_t n = 0;
-	int rc = 0;
 
-	for (uint32_t slot = 0; slot < arms->n; slot++) {
-		sum += arms->totals[slot].sum;
-		n += arms->totals[slot].rewards;
-		if (slot < arms_max && rc == 0) {
-			rc = json_array_append_new(list, arm_to_json(e, slot));
-		}
-	}
-	return json_pack("{ss ss sI sI sI so sf sI sI sI sI sI sI so so so}", "experiment",
-	    experiment_name(e), "goal", goal_names[experiment_goal(e)], "decisions",
-	    (json_int_t)t->decisions, "rewards", (json_int_t)n, "open", (json_int_t)t->open, "mean",
-	    mean_of(sum, n), "clipped", feedback ? (double)t->clipped / (double)feedback : 0.0,
-	    "learnt", (json_int_t)t->learnt, "recorded", (json_int_t)t->recorded, "pending",
-	    (json_int_t)t->held, "late", (json_int_t)t->late, "voided", (json_int_t)t->voided,
-	    "expired", (json_int_t)t->expired, "arms", bind_whole(list, rc), "groups",
-	    groups_to_json(e), "history", history_to_json(experiment_history(e), buckets));
+	return json_pack("{ss ss sI sI sI so sf sI sI sI sI sI sI so so so}", "experiment", s->name,
+	    "goal", goal_names[s->goal], "decisions", (json_int_t)t->decisions, "rewards",
+	    (json_int_t)s->rewards, "open", (json_int_t)t->open, "mean",
+	    mean_of(s->sum, s->rewards), "clipped",
+	    feedback ? (double)t->clipped / (double)feedback : 0.0, "learnt", (json_int_t)t->learnt,
+	    "recorded", (json_int_t)t->recorded, "pending", (json_int_t)t->held, "late",
+	    (json_int_t)t->late, "voided", (json_int_t)t->voided, "expired", (json_int_t)t->expired,
+	    "arms", arms_to_json(&s->arms), "groups", groups_to_json(s), "history",
+	    history_to_json(&s->history, buckets));
 }
 
-static json_t *schedule_to_json(
-    const struct experiment *e, const uint32_t *periods, const uint32_t *offsets)
+static json_t *schedule_to_json(const struct plan_copy *p)
 {
-	const struct arms *arms = experiment_arms(e);
 	json_t *list = json_array();
 	int rc = 0;
 
-	for (uint32_t slot = 0; rc == 0 && slot < arms->n; slot++) {
-		if (arms->arm[slot].state != ARM_RETIRED) {
-			rc = json_array_append_new(list,
-			    json_pack("{ss sI sI}", "arm", arms_id(arms, slot), "period",
-				(json_int_t)periods[slot], "offset", (json_int_t)offsets[slot]));
-		}
+	for (uint32_t i = 0; rc == 0 && i < p->n; i++) {
+		rc = json_array_append_new(list,
+		    json_pack("{ss sI sI}", "arm", p->arm[i].id, "period",
+			(json_int_t)p->arm[i].period, "offset", (json_int_t)p->arm[i].offset));
 	}
 	return bind_whole(list, rc);
 }
 
-json_t *plan_to_json(const struct experiment *e)
+json_t *plan_to_json(const struct plan_copy *p)
 {
-	size_t n = experiment_arms(e)->n;
-	uint32_t *periods = calloc(n + 1, sizeof(*periods)),
-		 *offsets = calloc(n + 1, sizeof(*offsets));
-	struct plan_view view = {.plans = 0};
-	json_t *o = NULL;
-
-	if (periods && offsets) {
-		experiment_plan_show(e, periods, offsets, &view);
-		o = json_pack("{ss sb sI sf sf so}", "experiment", experiment_name(e), "planning",
-		    experiment_is_planning(e), "plans", (json_int_t)view.plans, "value", view.value,
-		    "upper", view.upper, "arms", schedule_to_json(e, periods, offsets));
-	}
-	free(periods);
-	free(offsets);
-	return o;
+	return json_pack("{ss sb sI sf sf so}", "experiment", p->name, "planning", p->planning,
+	    "plans", (json_int_t)p->view.plans, "value", p->view.value, "upper", p->view.upper,
+	    "arms", schedule_to_json(p));
 }
 
 static json_t *slot_to_json(const struct experiment *e, uint32_t slot)

@@ -287,7 +287,7 @@ void api_handle(struct api *a, const struct http_request *rq, struct http_respon
 
 /* ---- what http asks ---- */
 
-static size_t app_body_limit(void *arg, const struct http_request *rq)
+static size_t app_body_limit(void *arg, struct http_request *rq)
 {
 	struct api *a = arg;
 	char param[2][ID_MAX + 1], allow[64];

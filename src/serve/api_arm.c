@@ -19,27 +19,14 @@ static int find_arm(struct api_call *c, const struct experiment *e, uint32_t *re
 	return 0;
 }
 
-/* The arms from one slot on, as they are. The caller holds the lock. */
-static json_t *arms_to_json(const struct experiment *e, uint32_t from, size_t limit)
-{
-	const struct arms *arms = experiment_arms(e);
-	json_t *items = json_array();
-
-	for (uint32_t slot = from; slot < arms->n && json_array_size(items) < limit; slot++) {
-		if (json_array_append_new(items, arm_to_json(e, slot))) {
-			json_decref(items);
-			return NULL;
-		}
-	}
-	return items;
-}
-
 int api_arm_add(struct api_call *c)
 {
 	struct engine_work *w = &c->a->work;
 	struct engine_item *it;
 	struct spec_arm *arms;
-	json_t *body = NULL, *items = NULL;
+	struct arms_copy added = {.n = 0};
+	json_t *body = NULL, *items;
+	bool copied = false;
 	uint32_t from;
 	size_t n;
 	int rc = api_item(c, &it);
@@ -59,11 +46,12 @@ int api_arm_add(struct api_call *c)
 	rc = rc ? rc : engine_add_arms(w, arms, n, c->rq->now_us, &c->err);
 	rc = rc == RC_EXISTS ? 0 : rc;
 	if (rc == 0) {
-		items = arms_to_json(w->e, from, n);
+		copied = experiment_copy_arms(w->e, from, n, &c->a->mem, &added) == 0;
 		api_etag(c, it, w->e);
 	}
 	api_wait(c, engine_commit(w));
 	if (rc == 0) {
+		items = copied ? arms_to_json(&added) : NULL;
 		rc = items ? api_send(c, 201, json_pack("{so}", "items", items))
 			   : api_out_of_memory(c);
 	}
@@ -76,6 +64,7 @@ int api_arm_list(struct api_call *c)
 {
 	const struct experiment *e;
 	struct engine_item *it;
+	struct arms_copy some;
 	uint64_t from;
 	size_t limit;
 	char cursor[24];
@@ -90,9 +79,10 @@ int api_arm_list(struct api_call *c)
 	}
 	e = engine_lock(it);
 	from = from < ARMS_MAX ? from : ARMS_MAX;
-	items = arms_to_json(e, (uint32_t)from, limit);
+	rc = experiment_copy_arms(e, (uint32_t)from, limit, &c->a->mem, &some);
 	more = from + limit < experiment_arms(e)->n;
 	engine_unlock(it);
+	items = rc ? NULL : arms_to_json(&some);
 	snprintf(cursor, sizeof(cursor), "c%" PRIu64, from + limit);
 	return items ? api_send_page(c, items, more ? cursor : NULL) : api_out_of_memory(c);
 }

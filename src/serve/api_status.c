@@ -14,13 +14,16 @@
 #include "serve/engine_stream.h"
 
 #define METRICS_BYTES_MAX (1u << 20)
+#define PLAN_BYTES_MAX ((size_t)256 << 20) /* of a copy: ids and places of all arms */
 
 int api_stats(struct api_call *c)
 {
 	const struct experiment *e;
 	struct engine_item *it;
+	struct stats_copy stats;
+	json_t *out, *stream = NULL;
 	uint64_t buckets;
-	json_t *out;
+	bool has_stream;
 	int rc = api_item(c, &it);
 
 	rc = rc ? rc : api_arg_u64(c, "buckets", 0, &buckets);
@@ -32,14 +35,18 @@ int api_stats(struct api_call *c)
 		return rc;
 	}
 	e = engine_lock(it);
-	out = stats_to_json(e, (size_t)buckets, API_PAGE_MAX);
-	if (out && experiment_has_stream(e) &&
-	    json_object_set_new_nocheck(
-		out, "stream", stream_to_json(e, engine_oldest_offer_us(it), c->rq->now_us))) {
+	rc = experiment_copy_stats(e, API_PAGE_MAX, &c->a->mem, &stats);
+	has_stream = experiment_has_stream(e);
+	if (has_stream) {
+		stream = stream_to_json(e, engine_oldest_offer_us(it), c->rq->now_us);
+	}
+	engine_unlock(it);
+	out = rc ? NULL : stats_to_json(&stats, (size_t)buckets);
+	if (out && has_stream && json_object_set_nocheck(out, "stream", stream)) {
 		json_decref(out);
 		out = NULL;
 	}
-	engine_unlock(it);
+	json_decref(stream);
 	return out ? api_send(c, 200, out) : api_out_of_memory(c);
 }
 
@@ -47,19 +54,22 @@ int api_plan(struct api_call *c)
 {
 	const struct experiment *e;
 	struct engine_item *it;
-	json_t *out = NULL;
+	struct plan_copy plan;
+	struct arena mem;
+	json_t *out;
 	bool plans;
 	int rc = api_item(c, &it);
 
 	if (rc) {
 		return rc;
 	}
+	arena_init(&mem, PLAN_BYTES_MAX);
 	e = engine_lock(it);
 	plans = experiment_policy(e)->plan_show;
-	if (plans) {
-		out = plan_to_json(e);
-	}
+	rc = plans ? experiment_copy_plan(e, &mem, &plan) : 0;
 	engine_unlock(it);
+	out = plans && rc == 0 ? plan_to_json(&plan) : NULL;
+	arena_release(&mem);
 	if (!plans) {
 		return err_set(&c->err, RC_NOT_FOUND, "no_plan", "",
 		    "the policy of this experiment makes no plan");

@@ -295,21 +295,35 @@ size_t auth_count(const struct auth *a)
 
 /* ---- requests ---- */
 
-struct auth_token *auth_find(struct auth *a, const char *header, uint64_t now_us)
+bool auth_digest(const char *header, unsigned char ret[AUTH_DIGEST_BYTES])
 {
-	struct auth_token key, *t;
-
-	if (!a->n || strncasecmp(header, "Bearer ", 7) != 0) {
-		return NULL;
+	if (strncasecmp(header, "Bearer ", 7) != 0) {
+		return false;
 	}
 	header += 7 + strspn(header + 7, " ");
 	if (strlen(header) != AUTH_TOKEN_SIZE - 1 || strncmp(header, PREFIX, 4) != 0) {
+		return false;
+	}
+	digest_of(header, AUTH_TOKEN_SIZE - 1, ret);
+	return true;
+}
+
+static int compare_digest(const void *digest, const void *token)
+{
+	return memcmp(digest, ((const struct auth_token *)token)->digest, AUTH_DIGEST_BYTES);
+}
+
+struct auth_token *auth_find(
+    struct auth *a, const unsigned char digest[AUTH_DIGEST_BYTES], uint64_t now_us)
+{
+	struct auth_token *t;
+
+	if (!a->n) {
 		return NULL;
 	}
-	digest_of(header, AUTH_TOKEN_SIZE - 1, key.digest);
 	/* What the search's time tells is of the digest, which nobody can choose. */
-	t = bsearch(&key, a->tokens, a->n, sizeof(*t), by_digest);
-	if (!t || sodium_memcmp(t->digest, key.digest, sizeof(key.digest)) != 0 ||
+	t = bsearch(digest, a->tokens, a->n, sizeof(*t), compare_digest);
+	if (!t || sodium_memcmp(t->digest, digest, AUTH_DIGEST_BYTES) != 0 ||
 	    (t->expires_us && now_us >= t->expires_us)) {
 		return NULL;
 	}

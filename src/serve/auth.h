@@ -40,8 +40,11 @@ struct auth;
 int auth_load(const char *path, struct auth **ret, struct errinfo *err);
 void auth_free(struct auth *a);
 size_t auth_count(const struct auth *a);
-/* The token of "Bearer ..." as it stands in the header, valid at this time; NULL: none. */
-struct auth_token *auth_find(struct auth *a, const char *header, uint64_t now_us);
+/* Of the token of "Bearer ..." as it stands in the header; false: that is none of ours. */
+bool auth_digest(const char *header, unsigned char ret[AUTH_DIGEST_BYTES]);
+/* The token with this digest, valid at this time; NULL: none. */
+struct auth_token *auth_find(
+    struct auth *a, const unsigned char digest[AUTH_DIGEST_BYTES], uint64_t now_us);
 bool auth_sees(const struct auth_token *t, const char *experiment);
 /* The bit of a scope's name; 0: no such scope. */
 unsigned auth_scope(const char *name, size_t n);

@@ -274,6 +274,15 @@ void cache_unpin(struct cache *c, struct cache_entry *e)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void cache_drop(struct cache *c, struct cache_entry *e)
+{
+	pthread_mutex_lock(&c->lock);
+	if (--e->links->pins == 0) {
+		put_out(c, e->links);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
 uint64_t cache_evictions(const struct cache *c)
 {
 	struct cache *mutable = (struct cache *)c;

@@ -47,6 +47,7 @@ int cache_add(struct cache *c, const struct cache_entry *what, const char *name,
 void cache_pin(struct cache *c, struct cache_entry *e);                    /* once more */
 void cache_touch(struct cache *c, struct cache_entry *e, uint64_t ticket); /* another event of it */
 void cache_unpin(struct cache *c, struct cache_entry *e);
+void cache_drop(struct cache *c, struct cache_entry *e); /* unpins, puts out what nobody else has */
 /* How many entries were ever put out: unchanged means that what was absent is in the log. */
 uint64_t cache_evictions(const struct cache *c);
 size_t cache_bytes(const struct cache *c);

@@ -45,8 +45,9 @@ struct engine {
 	uint32_t numbers, numbers_cap;  /* the next number to give out; 0 is the registry */
 	uint64_t registry_seq;
 	unsigned char key[HASH_KEY_BYTES];
-	struct engine_work tick_work;
-	uint32_t oldest_from; /* the experiment whose turn is next to be looked through */
+	struct engine_work tick_work, probe_work;
+	struct engine_item *probe; /* in no table: engine_probe.c */
+	uint32_t oldest_from;      /* the experiment whose turn is next to be looked through */
 	struct arena tick_mem, seek_mem, oldest_mem;
 	pthread_t thread;
 	pthread_mutex_t wake_lock;
@@ -69,6 +70,7 @@ void engine_item_unref(struct engine_item *it);
 int engine_plan(struct engine_work *w, uint64_t at_us, struct errinfo *err);
 void *engine_plan_thread(void *arg);
 void engine_plan_drop(struct engine *g); /* what waits; the thread has ended */
+int engine_probe_open(struct engine *g); /* RC_MEMORY */
 /* engine_stream.c */
 void engine_stream_free(struct look_ahead *l);
 void engine_stream_ticket(struct engine_item *it, uint64_t ticket);

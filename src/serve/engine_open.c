@@ -60,7 +60,9 @@ int engine_open(const struct engine_options *o, struct engine **ret, struct engi
 	arena_init(&g->oldest_mem, READ_MEMORY);
 	engine_work_init(&g->tick_work, g);
 	engine_work_init(&g->plan_work, g);
+	engine_work_init(&g->probe_work, g);
 	rc = cache_new(o->cache_bytes, &g->cache);
+	rc = rc ? rc : engine_probe_open(g);
 	if (rc == 0) {
 		rc = open_store(g, err);
 	}
@@ -108,10 +110,12 @@ void engine_close(struct engine *g)
 	for (uint32_t i = 0; i < g->numbers_cap; i++) {
 		engine_item_unref(g->by_number[i]);
 	}
+	engine_item_unref(g->probe);
 	free(g->by_number);
 	cache_free(g->cache);
 	engine_work_release(&g->tick_work);
 	engine_work_release(&g->plan_work);
+	engine_work_release(&g->probe_work);
 	arena_release(&g->seek_mem);
 	arena_release(&g->oldest_mem);
 	arena_release(&g->tick_mem);

@@ -58,11 +58,28 @@ static const char *scope_name(unsigned scope)
 				      : "admin";
 }
 
-static struct auth_token *token_of(struct guard *g, const struct http_request *rq)
+/* Of the token, not itself: another table may have come while the body was read. */
+struct kept {
+	bool set;
+	unsigned char digest[AUTH_DIGEST_BYTES];
+};
+
+static struct kept keep(const struct http_request *rq)
 {
 	const char *header = rq->field[HTTP_AUTHORIZATION];
+	struct kept k;
 
-	return header ? auth_find(g->auth, header, clock_wall_us()) : NULL;
+	_Static_assert(sizeof(k) <= sizeof(rq->kept), "it is kept there");
+	memcpy(&k, rq->kept, sizeof(k));
+	if (!k.set && header) {
+		k.set = auth_digest(header, k.digest);
+	}
+	return k;
+}
+
+static struct auth_token *token_of(struct guard *g, const struct kept *k)
+{
+	return k->set ? auth_find(g->auth, k->digest, clock_wall_us()) : NULL;
 }
 
 /* Of an IPv6 address its network: a host has 2^64 of them. */
@@ -125,14 +142,17 @@ static bool allows(const struct auth_token *t, const struct guard_ask *ask)
 	return true;
 }
 
-bool guard_may(struct guard *g, const struct http_request *rq, const struct guard_ask *ask)
+bool guard_may(struct guard *g, struct http_request *rq, const struct guard_ask *ask)
 {
 	const struct auth_token *t;
+	struct kept k;
 
 	if (ask->scope == 0 || !g->auth) {
 		return true;
 	}
-	t = token_of(g, rq);
+	k = keep(rq);
+	memcpy(rq->kept, &k, sizeof(k));
+	t = token_of(g, &k);
 	return t && allows(t, ask);
 }
 
@@ -140,6 +160,7 @@ int guard_check(struct guard *g, const struct http_request *rq, const struct gua
     struct http_response *rs, const struct auth_token **ret, struct errinfo *err)
 {
 	struct auth_token *t;
+	struct kept k;
 	int rc;
 
 	*ret = NULL;
@@ -149,7 +170,8 @@ int guard_check(struct guard *g, const struct http_request *rq, const struct gua
 	if (!g->auth) {
 		return check_rate(g, &g->all, rq, rs, err);
 	}
-	t = token_of(g, rq);
+	k = keep(rq);
+	t = token_of(g, &k);
 	if (!t) {
 		return refuse_stranger(g, rq, rs, err);
 	}

@@ -35,8 +35,8 @@ void guard_set(struct guard *g, struct auth *auth, unsigned rate, const char *or
 /* 0 with the token (NULL: none is asked for), or the problem in err with its headers in rs. */
 int guard_check(struct guard *g, const struct http_request *rq, const struct guard_ask *ask,
     struct http_response *rs, const struct auth_token **ret, struct errinfo *err);
-/* The same without counting: is a body worth reading? */
-bool guard_may(struct guard *g, const struct http_request *rq, const struct guard_ask *ask);
+/* The same without counting: is a body worth reading? Keeps the digest of its token in rq. */
+bool guard_may(struct guard *g, struct http_request *rq, const struct guard_ask *ask);
 /* Cross-origin requests: the headers that let a page of the configured origin read the answer. */
 void guard_origin(const struct guard *g, const struct http_request *rq, struct http_response *rs);
 /* Answers a preflight for a path with these methods; false: it is none, or not of our origin. */

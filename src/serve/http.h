@@ -30,6 +30,7 @@ enum http_field {
 #define HTTP_ARGS_MAX 16
 #define HTTP_REQUEST_ID_MAX 64
 #define HTTP_PEER_BYTES 16
+#define HTTP_HEADERS_MAX 12
 
 struct http_arg {
 	const char *name, *value; /* percent-decoded; value is "" when there was none */
@@ -48,8 +49,9 @@ struct http_request {
 	unsigned char peer[HTTP_PEER_BYTES]; /* its IPv6 address, IPv4 mapped; zeroes: unix */
 	const char *body;                    /* NUL after body_len */
 	size_t body_len;
-	uint64_t now_us;  /* clock_steady_us() when the request was complete */
-	uint64_t mono_us; /* monotonic, when the loop woke for its first line */
+	uint64_t now_us;        /* clock_steady_us() when the request was complete */
+	uint64_t mono_us;       /* monotonic, when the loop woke for its first line */
+	unsigned char kept[33]; /* the application's, from body_limit() on; zeroes at first */
 };
 
 /* A body made piece by piece, for streams that follow the log. All calls from the loop thread. */
@@ -60,8 +62,6 @@ struct http_stream {
 	void (*free)(struct http_stream *s);
 };
 #define HTTP_STREAM_WAIT 2
-
-#define HTTP_HEADERS_MAX 12
 
 /* Zeroed before the handler runs; the handler always fills in status. */
 struct http_response {
@@ -101,7 +101,7 @@ enum http_refusal {
 struct http_app {
 	void *arg;
 	/* The largest body that is taken; 0: a small one is read and dropped. */
-	size_t (*body_limit)(void *arg, const struct http_request *rq);
+	size_t (*body_limit)(void *arg, struct http_request *rq);
 	void (*handle)(void *arg, const struct http_request *rq, struct http_response *rs);
 	/* Renders a refusal. rq has no body and may lack fields; detail is a sentence or NULL. */
 	void (*refuse)(void *arg, const struct http_request *rq, enum http_refusal why,

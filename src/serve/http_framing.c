@@ -273,6 +273,7 @@ void http_framing_read(
 {
 	memset(&c->head, 0, sizeof(c->head));
 	memset(c->rq.field, 0, sizeof(c->rq.field));
+	memset(c->rq.kept, 0, sizeof(c->rq.kept));
 	c->rq.nargs = 0;
 	c->rq.request_id[0] = '\0';
 	c->rq.method = method;

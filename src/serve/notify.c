@@ -7,6 +7,7 @@
 
 #include "autoconf.h"
 #include "base/clock.h"
+#include "serve/engine_probe.h"
 
 #ifdef HAVE_SYSTEMD
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 
 struct notify_watch {
 	struct http *http;
-	struct store *store;
+	struct engine *engine;
 	uint64_t period_us;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -101,13 +102,14 @@ static void *watch(void *arg)
 {
 	struct notify_watch *w = arg;
 	unsigned turns = http_turns(w->http);
-	uint64_t probes = store_probe(w->store);
+	uint64_t probes = 0;
 
 	do {
 		unsigned now_turns = http_turns(w->http);
-		uint64_t now_probes = store_probe(w->store);
+		uint64_t now_probes = probes;
 
-		if (now_turns != turns && now_probes != probes && !store_failed(w->store)) {
+		if (engine_probe(w->engine, clock_steady_us(), &now_probes) == 0 &&
+		    now_turns != turns && now_probes != probes) {
 			sd_notify(0, "WATCHDOG=1");
 			turns = now_turns;
 			probes = now_probes;
@@ -117,7 +119,7 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int notify_watch_start(struct http *h, struct store *s, struct notify_watch **ret)
+int notify_watch_start(struct http *h, struct engine *g, struct notify_watch **ret)
 {
 	struct notify_watch *w;
 	pthread_condattr_t attr;
@@ -132,7 +134,7 @@ int notify_watch_start(struct http *h, struct store *s, struct notify_watch **re
 		return RC_MEMORY;
 	}
 	w->http = h;
-	w->store = s;
+	w->engine = g;
 	w->period_us = timeout_us / CHECKS_PER_TIMEOUT;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -193,10 +195,10 @@ void notify_stopping(void)
 {
 }
 
-int notify_watch_start(struct http *h, struct store *s, struct notify_watch **ret)
+int notify_watch_start(struct http *h, struct engine *g, struct notify_watch **ret)
 {
 	(void)h;
-	(void)s;
+	(void)g;
 	*ret = NULL;
 	return 0;
 }

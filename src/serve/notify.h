@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
+#include "serve/engine.h"
 #include "serve/http.h"
-#include "store/store.h"
 
 /* The listening socket that was passed; -1: none, we bind ourselves. RC_INVALID: more than one, or
  * not a listening stream socket. Call once, before any thread. */
@@ -20,12 +20,13 @@ void notify_ready(const char *address);
 void notify_reloading(void);
 void notify_stopping(void);
 
-/* Feeds the watchdog from a thread of its own: a keep-alive goes out only when the loop's thread
- * has moved and the store has synced a commit since the last one. */
+/* Feeds the watchdog from a thread of its own: a keep-alive goes out only when since the last one
+ * the loop's thread has moved, the engine has made a decision and the store has synced a commit
+ * that such a decision was queued for. */
 struct notify_watch;
 /* *ret is NULL when nobody asks for keep-alives. RC_MEMORY, RC_FAILED (no thread). Both outlive the
  * watch. */
-int notify_watch_start(struct http *h, struct store *s, struct notify_watch **ret);
+int notify_watch_start(struct http *h, struct engine *g, struct notify_watch **ret);
 void notify_watch_stop(struct notify_watch *w); /* NULL is fine */
 
 #endif

@@ -325,9 +325,14 @@ void store_info(const struct store *s, struct store_info *ret)
 	ret->free_bytes = atomic_load(&s->free_bytes);
 }
 
-uint64_t store_probe(struct store *s)
+uint64_t store_probe(struct store *s, const struct store_group *g, size_t reserved)
 {
 	pthread_mutex_lock(&s->lock);
+	if (g) {
+		assert(!g->bytes.rc && g->bytes.len <= reserved && reserved <= s->reserved);
+		s->reserved -= reserved;
+		enqueue(s, g->bytes.data, g->bytes.len, 0);
+	}
 	s->probe = true;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);

@@ -16,6 +16,7 @@
 #include "store/backend.h"
 
 #define STORE_REGISTRY 0 /* the experiment number under which the list of experiments is logged */
+#define STORE_PROBE UINT32_MAX /* of store_probe(): what has it is queued and written nowhere */
 
 struct store;
 struct store_reader;
@@ -88,8 +89,10 @@ bool store_full(const struct store *s);
 uint64_t store_queued_events(const struct store *s);
 void store_info(const struct store *s, struct store_info *ret); /* sizes: a second old */
 /* Asks for a commit, with events or without, and tells how many that were asked for are on disk. On
- * a full one nothing is written. The watchdog looks whether they go on. */
-uint64_t store_probe(struct store *s);
+ * a full one nothing is written. `g`, for which room was reserved as for store_append(), takes the
+ * road of all others and is in that commit, but holds events of STORE_PROBE alone; NULL: none. The
+ * watchdog looks whether they go on. */
+uint64_t store_probe(struct store *s, const struct store_group *g, size_t reserved);
 /* Why the store failed; 0 when it has not. */
 int store_failure(struct store *s, struct errinfo *ret);
 /* Wait until the ticket is durable, or everything queued is written (snapshots and erasures as

@@ -235,7 +235,7 @@ static void handle(void *arg, const struct http_request *rq, struct http_respons
 	}
 }
 
-static size_t body_limit(void *arg, const struct http_request *rq)
+static size_t body_limit(void *arg, struct http_request *rq)
 {
 	struct echo *e = arg;
 

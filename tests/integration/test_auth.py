@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -213,6 +214,48 @@ class Tokens(Rig):
             self.assertEqual(c.get("/v1/policies", headers=bearer(old)).status, 401)
             c.close()
             other.close()
+            self.assertEqual(d.stop(), 0)
+
+    def test_each_request_of_a_connection_is_asked_for_its_own_token(self):
+        admin, web = self.token("ops", "admin"), self.token("web", "decide")
+        with self.daemon() as d:
+            c = d.client()
+            put = lambda name, token: c.put("/v1/experiments/" + name, UNIFORM,
+                                            headers=bearer(token)).status
+            self.assertEqual(put("e", admin), 201)
+            socket_before = c.connection.sock
+            for token, wanted in ((web, 403), ("bdt_" + 43 * "A", 401), (None, 401), (admin, 201)):
+                self.assertEqual(put("f", token), wanted)
+                self.assertIs(c.connection.sock, socket_before)
+            self.assertEqual(c.post("/v1/experiments/e/decisions", {},
+                                    headers=bearer(web)).status, 201)
+            self.assertEqual(c.get("/v1/experiments/e", headers=bearer(web)).status, 403)
+            c.close()
+            self.assertEqual(d.stop(), 0)
+
+    def test_a_token_that_goes_while_its_request_is_read_is_unknown(self):
+        gone = self.token("gone", "admin")
+        with open(self.file, encoding="utf-8") as f:
+            before = f.read()
+        stays = self.token("stays", "admin")
+        with open(self.file, encoding="utf-8") as f:
+            after = f.read()[len(before):]
+        body = json.dumps(UNIFORM).encode()
+        with self.daemon() as d:
+            host, port = d.address.split(":")
+            with socket.create_connection((host, int(port)), timeout=30) as s:
+                s.sendall((f"PUT /v1/experiments/e HTTP/1.1\r\nHost: {d.address}\r\n"
+                           f"Authorization: Bearer {gone}\r\nContent-Type: application/json\r\n"
+                           f"Content-Length: {len(body)}\r\n\r\n").encode() + body[:5])
+                c = d.client()  # answered later than the half above was read
+                self.assertEqual(c.get("/v1/policies", headers=bearer(stays)).status, 403)
+                with open(self.file, "w", encoding="utf-8") as f:
+                    f.write(after)
+                self.hang_up(d, "msg=reloaded")
+                s.sendall(body[5:])
+                self.assertRegex(s.recv(4096), rb"^HTTP/1.1 401 ")
+            self.assertEqual(c.put("/v1/experiments/e", UNIFORM, headers=bearer(stays)).status, 201)
+            c.close()
             self.assertEqual(d.stop(), 0)
 
     def test_beyond_loopback_tokens_are_needed(self):

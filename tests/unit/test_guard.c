@@ -51,6 +51,13 @@ START_TEST(a_bad_line_of_the_tokens_is_named)
 }
 END_TEST
 
+static struct auth_token *find(struct auth *a, const char *header, uint64_t now_us)
+{
+	unsigned char digest[AUTH_DIGEST_BYTES];
+
+	return auth_digest(header, digest) ? auth_find(a, digest, now_us) : NULL;
+}
+
 START_TEST(a_token_is_found_until_it_expires)
 {
 	char token[AUTH_TOKEN_SIZE], other[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1];
@@ -69,21 +76,21 @@ START_TEST(a_token_is_found_until_it_expires)
 	ck_assert_int_eq(load(text, &a, &err), 0);
 	ck_assert_uint_eq(auth_count(a), 1);
 	snprintf(header, sizeof(header), "Bearer %s", token);
-	ck_assert_str_eq(auth_find(a, header, end - 1)->name, "web");
-	ck_assert_ptr_null(auth_find(a, header, end));
+	ck_assert_str_eq(find(a, header, end - 1)->name, "web");
+	ck_assert_ptr_null(find(a, header, end));
 	snprintf(header, sizeof(header), "bearer  %s", token);
-	ck_assert_uint_eq(auth_find(a, header, 1)->scopes, AUTH_DECIDE | AUTH_REWARD);
-	ck_assert(auth_sees(auth_find(a, header, 1), "shop"));
-	ck_assert(auth_sees(auth_find(a, header, 1), "home-page"));
-	ck_assert(!auth_sees(auth_find(a, header, 1), "shop2"));
-	ck_assert(!auth_sees(auth_find(a, header, 1), "home"));
+	ck_assert_uint_eq(find(a, header, 1)->scopes, AUTH_DECIDE | AUTH_REWARD);
+	ck_assert(auth_sees(find(a, header, 1), "shop"));
+	ck_assert(auth_sees(find(a, header, 1), "home-page"));
+	ck_assert(!auth_sees(find(a, header, 1), "shop2"));
+	ck_assert(!auth_sees(find(a, header, 1), "home"));
 	snprintf(header, sizeof(header), "Bearer %s", other);
-	ck_assert_ptr_null(auth_find(a, header, 1));
+	ck_assert_ptr_null(find(a, header, 1));
 	snprintf(header, sizeof(header), "Basic %s", token);
-	ck_assert_ptr_null(auth_find(a, header, 1));
+	ck_assert_ptr_null(find(a, header, 1));
 	snprintf(header, sizeof(header), "Bearer %sx", token);
-	ck_assert_ptr_null(auth_find(a, header, 1));
-	ck_assert_ptr_null(auth_find(a, "", 1));
+	ck_assert_ptr_null(find(a, header, 1));
+	ck_assert_ptr_null(find(a, "", 1));
 	auth_free(a);
 }
 END_TEST
@@ -181,6 +188,99 @@ START_TEST(wrong_tokens_of_an_address_are_counted)
 }
 END_TEST
 
+/* How often a digest was computed: the linker puts this in between. */
+static int digests;
+
+int __real_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in,
+    unsigned long long inlen, const unsigned char *key, size_t keylen);
+int __wrap_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in,
+    unsigned long long inlen, const unsigned char *key, size_t keylen);
+int __wrap_crypto_generichash(unsigned char *out, size_t outlen, const unsigned char *in,
+    unsigned long long inlen, const unsigned char *key, size_t keylen)
+{
+	digests++;
+	return __real_crypto_generichash(out, outlen, in, inlen, key, keylen);
+}
+
+static const struct guard_ask to_read = {
+    .scope = AUTH_READ, .object = GUARD_EXPERIMENT, .experiment = "e"};
+
+static int check(
+    struct guard *g, const struct http_request *rq, const struct auth_token **ret, const char **why)
+{
+	struct errinfo err = {.rc = 0};
+	struct http_response rs;
+	int rc;
+
+	memset(&rs, 0, sizeof(rs));
+	rc = guard_check(g, rq, &to_read, &rs, ret, &err);
+	*why = rc ? err.code : "";
+	return rc;
+}
+
+START_TEST(the_digest_of_a_request_with_a_body_is_computed_once)
+{
+	char header[HEADER_SIZE];
+	struct guard *g = guard_of_a_reader(0, header);
+	struct http_request rq = {.now_us = 1, .mono_us = 1};
+	const struct auth_token *t;
+	const char *why;
+
+	rq.field[HTTP_AUTHORIZATION] = header;
+	digests = 0;
+	ck_assert(guard_may(g, &rq, &to_read));
+	ck_assert_int_eq(check(g, &rq, &t, &why), 0);
+	ck_assert_str_eq(t->name, "r");
+	ck_assert_int_eq(digests, 1);
+
+	memset(rq.kept, 0, sizeof(rq.kept)); /* the next one, and without a body */
+	ck_assert_int_eq(check(g, &rq, &t, &why), 0);
+	ck_assert_int_eq(digests, 2);
+
+	rq.field[HTTP_AUTHORIZATION] = "Bearer bdt_short";
+	ck_assert(!guard_may(g, &rq, &to_read));
+	ck_assert_int_ne(check(g, &rq, &t, &why), 0);
+	ck_assert_int_eq(digests, 2); /* of what is no token none is */
+	guard_free(g);
+}
+END_TEST
+
+/* SIGHUP comes between the head of a request and its body: what counts is the table that is. */
+START_TEST(a_table_that_comes_while_a_body_is_read_is_what_counts)
+{
+	char header[HEADER_SIZE], other[AUTH_TOKEN_SIZE], hex[2 * AUTH_DIGEST_BYTES + 1], text[200];
+	struct guard *g = guard_of_a_reader(0, header);
+	struct http_request rq = {.now_us = 1, .mono_us = 1};
+	const struct auth_token *t;
+	struct errinfo err;
+	struct auth *a;
+	const char *why;
+
+	rq.field[HTTP_AUTHORIZATION] = header;
+	ck_assert(guard_may(g, &rq, &to_read));
+	auth_make(other, hex);
+	snprintf(text, sizeof(text), "other %s read\n", hex);
+	ck_assert_int_eq(load(text, &a, &err), 0);
+	guard_set(g, a, 0, "");
+	ck_assert_int_ne(check(g, &rq, &t, &why), 0);
+	ck_assert_str_eq(why, "unauthorised");
+	ck_assert_ptr_null(t);
+
+	memset(
+	    rq.kept, 0, sizeof(rq.kept)); /* unknown when the head came, known when the body did */
+	snprintf(header, sizeof(header), "Bearer %s", other);
+	ck_assert_int_eq(load("", &a, &err), 0);
+	guard_set(g, a, 0, "");
+	ck_assert(!guard_may(g, &rq, &to_read));
+	ck_assert_int_eq(load(text, &a, &err), 0);
+	guard_set(g, a, 0, "");
+	ck_assert_int_eq(check(g, &rq, &t, &why), 0);
+	ck_assert_str_eq(t->name, "other");
+	guard_free(g);
+}
+END_TEST
+
 RUN("guard", a_bad_line_of_the_tokens_is_named, a_token_is_found_until_it_expires,
     a_bucket_gives_its_rate_and_not_one_more, a_token_has_its_rate,
-    wrong_tokens_of_an_address_are_counted)
+    wrong_tokens_of_an_address_are_counted, the_digest_of_a_request_with_a_body_is_computed_once,
+    a_table_that_comes_while_a_body_is_read_is_what_counts)

@@ -63,7 +63,16 @@ static json_t *write_experiment(const void *arg)
 
 static json_t *write_stats(const void *arg)
 {
-	return stats_to_json(arg, 8, 100);
+	struct stats_copy s;
+	struct arena own;
+	json_t *o = NULL;
+
+	arena_init(&own, 1 << 20);
+	if (experiment_copy_stats(arg, 100, &own, &s) == 0) {
+		o = stats_to_json(&s, 8);
+	}
+	arena_release(&own);
+	return o;
 }
 
 static json_t *write_policies(const void *arg)

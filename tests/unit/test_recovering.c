@@ -277,8 +277,45 @@ START_TEST(a_state_that_was_loaded_goes_on_alike)
 }
 END_TEST
 
+/* With rewards that are learnt, and with known ones. */
+START_TEST(the_input_of_a_plan_is_whole_or_refused)
+{
+	static double rows[] = {.1, .2, .3, .4, .5, .6};
+	char seen[1024];
+
+	for (int known = 0; known < 2; known++) {
+		struct buf in, out;
+		struct rig g;
+		struct rd rd;
+
+		rig_init(&g, 3, 2);
+		if (known) {
+			g.params.tables = (struct param_list){.v = rows, .n = 6, .width = 3};
+		}
+		rig_start(&g, 3); /* of known rewards the third arm has none */
+		rig_run(&g, rt, 20, seen, sizeof(seen));
+		buf_init(&in, 1 << 20);
+		buf_init(&out, 1 << 20);
+		recovering_ops.plan_input(g.state, &in);
+		ck_assert_int_eq(in.rc, 0);
+		for (size_t n = 0; n < in.len; n++) {
+			rd_init(&rd, in.data, n);
+			ck_assert_int_eq(recovering_ops.plan_make(&rd, &out), RC_CORRUPT);
+			ck_assert_uint_eq(out.len, 0);
+		}
+		rd_init(&rd, in.data, in.len);
+		ck_assert_int_eq(recovering_ops.plan_make(&rd, &out), 0);
+		ck_assert_uint_eq(rd_left(&rd), 0);
+		buf_release(&in);
+		buf_release(&out);
+		rig_stop(&g);
+	}
+}
+END_TEST
+
 RUN("recovering", sixty_periods_go_as_in_the_reference, what_was_not_shown_leaves_the_arm_as_it_was,
     a_pull_after_one_that_was_not_shown_teaches_nothing, of_several_not_shown_none_is_left,
     late_and_disordered_rewards_are_booked_where_they_belong, known_tables_are_planned_once,
     an_excluded_arm_leaves_its_slot_free, free_slots_take_unplanned_arms_when_asked_to,
-    arms_come_and_go, a_state_that_was_loaded_goes_on_alike)
+    arms_come_and_go, a_state_that_was_loaded_goes_on_alike,
+    the_input_of_a_plan_is_whole_or_refused)
