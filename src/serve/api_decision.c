@@ -49,7 +49,7 @@ static int send(struct api_call *c, struct buf *out)
 }
 
 struct history_walk {
-	const struct experiment *e;
+	struct engine_item *it;
 	struct buf *out;
 	size_t n;
 	struct pending pending; /* after the events so far */
@@ -64,9 +64,10 @@ static int put_bytes(const char *p, size_t n, void *arg)
 static int add_event(void *arg, const struct event *ev)
 {
 	struct history_walk *walk = arg;
-	json_t *o = event_to_json(walk->e, ev);
+	json_t *o = event_to_json(engine_lock(walk->it), ev);
 	int rc = o ? 0 : RC_MEMORY;
 
+	engine_unlock(walk->it);
 	pending_apply(&walk->pending, ev);
 	if (walk->n++) {
 		buf_put(walk->out, ",", 1);
@@ -85,6 +86,7 @@ int api_decision_get(struct api_call *c)
 	struct history_walk walk = {.n = 0};
 	struct engine_item *it;
 	struct cache_entry *d = NULL;
+	const struct experiment *e;
 	struct event ev;
 	struct buf out;
 	int rc = find_decision(c, &it, &d);
@@ -94,10 +96,11 @@ int api_decision_get(struct api_call *c)
 	}
 	buf_init(&out, ANSWER_BYTES_MAX);
 	walk.out = &out;
-	walk.e = engine_lock(it);
+	walk.it = it;
+	e = engine_lock(it);
 	rc = event_decode(d->bytes, d->len, d->seq, &c->a->mem, &ev);
 	if (rc == 0) {
-		decision_write(walk.e, &ev, &out);
+		decision_write(e, &ev, &out);
 		pending_start(&walk.pending, &ev.decision);
 	}
 	engine_unlock(it);

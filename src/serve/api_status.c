@@ -185,7 +185,7 @@ struct event_lines {
 	bool follow;
 	struct arena mem;
 	struct buf *out;
-	const struct experiment *e;
+	struct engine_item *it;
 	size_t lines;
 };
 
@@ -200,8 +200,12 @@ static int put_bytes(const char *p, size_t n, void *arg)
 static int stream_event(void *arg, const struct event *ev)
 {
 	struct event_lines *s = arg;
-	json_t *line = event_to_json(s->e, ev);
-	int rc = line ? json_dump_callback(line, put_bytes, s->out, API_DUMP) : RC_MEMORY;
+	json_t *line = event_to_json(engine_lock(s->it), ev);
+	int rc;
+
+	/* Not a line longer: a stream's arms change hands in the engine's thread as well. */
+	engine_unlock(s->it);
+	rc = line ? json_dump_callback(line, put_bytes, s->out, API_DUMP) : RC_MEMORY;
 
 	json_decref(line);
 	if (rc) {
@@ -217,19 +221,15 @@ static int stream_event(void *arg, const struct event *ev)
 static int stream_next(struct http_stream *base, struct buf *out)
 {
 	struct event_lines *s = (struct event_lines *)base;
-	struct engine_item *it;
 	size_t want = s->left < STREAM_CHUNK ? (size_t)s->left : STREAM_CHUNK;
 	int rc;
 
-	if (want == 0 || engine_find(s->g, s->name, &it, NULL)) {
+	if (want == 0 || engine_find(s->g, s->name, &s->it, NULL)) {
 		return 0;
 	}
 	s->out = out;
 	s->lines = 0;
-	/* The views a line needs (ids of arms) only grow, and only by this thread. */
-	s->e = engine_lock(it);
-	engine_unlock(it);
-	rc = engine_read(s->g, it, s->after, want, &s->mem, stream_event, s, NULL);
+	rc = engine_read(s->g, s->it, s->after, want, &s->mem, stream_event, s, NULL);
 	if (rc < 0) {
 		return rc;
 	}
