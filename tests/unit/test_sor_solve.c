@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The solvers that a bandit tunes: iteration counts that two other programs agree on. */
 #include <check.h>
+#include <math.h>
 
 #include "eval/sor_solve.h"
 #include "test.h"
 
 #define POINTS 10
 #define OMEGAS 20
+#define TOL 1e-8
+#define ALMOST 1e-12
+#define PI 3.14159265358979323846
 
 static uint32_t sweeps(double c, double omega)
 {
@@ -16,8 +20,60 @@ static uint32_t sweeps(double c, double omega)
 	for (int i = 0; i < POINTS * POINTS; i++) {
 		b[i] = 1;
 	}
-	return sor_solve(&a, b, x, omega, 1e-8, 10000);
+	return sor_solve(&a, b, x, omega, TOL, 10000);
 }
+
+/* Young's theory of a consistently ordered matrix: the spectral radius of a Jacobi step, the best
+ * omega and the spectral radius of a sweep. */
+static double jacobi_radius(double c)
+{
+	return 4 * cos(PI / (POINTS + 1)) / (4 + c);
+}
+
+static double best_omega(double beta)
+{
+	double root = beta / (1 + sqrt(1 - beta * beta));
+
+	return 1 + root * root;
+}
+
+static double sweep_radius(double beta, double omega)
+{
+	double x = omega * beta, root;
+
+	if (omega >= best_omega(beta)) {
+		return omega - 1;
+	}
+	root = (x + sqrt(x * x - 4 * (omega - 1))) / 2;
+	return root * root;
+}
+
+/* At most so many sweeps, for a solve that is slower than the theory's limit by tau. */
+static double most_sweeps(double c, double omega, double tau)
+{
+	double rho = sweep_radius(jacobi_radius(c), omega);
+
+	return 1 + log(TOL) / log(rho + tau * (1 - rho));
+}
+
+START_TEST(sweeps_stay_below_the_bound_of_theory)
+{
+	static const double shift[] = {-0.15, 0, 0.45};
+	static const double omega[] = {1.0, 1.3, 1.6, 1.9};
+	static const double bound[] = {281.784877, 145.072098, 48.763736, 221.920188};
+
+	for (int i = 0; i < 4; i++) {
+		ck_assert_double_eq_tol(most_sweeps(0, omega[i], 0.2), bound[i], 5e-7);
+	}
+	for (int c = 0; c < 3; c++) {
+		for (int i = 0; i < OMEGAS; i++) {
+			double at = 1 + 0.05 * i;
+
+			ck_assert_double_le(sweeps(shift[c], at), most_sweeps(shift[c], at, 0.2));
+		}
+	}
+}
+END_TEST
 
 START_TEST(sweeps_are_counted_as_elsewhere)
 {
@@ -36,6 +92,7 @@ START_TEST(sweeps_are_counted_as_elsewhere)
 		for (int i = 0; i < OMEGAS; i++) {
 			ck_assert_uint_eq(sweeps(shift[c], 1 + 0.05 * i), want[c][i]);
 		}
+		ck_assert_double_eq_tol(best_omega(jacobi_radius(shift[c])), best[c], ALMOST);
 		ck_assert_uint_eq(sweeps(shift[c], best[c]), at_best[c]);
 	}
 	ck_assert_uint_eq(sweeps(-0.15, 1.999999), 10000); /* the cap */
@@ -63,4 +120,5 @@ START_TEST(heat_takes_as_many_steps_as_elsewhere)
 }
 END_TEST
 
-RUN("sor_solve", sweeps_are_counted_as_elsewhere, heat_takes_as_many_steps_as_elsewhere)
+RUN("sor_solve", sweeps_stay_below_the_bound_of_theory, sweeps_are_counted_as_elsewhere,
+    heat_takes_as_many_steps_as_elsewhere)
