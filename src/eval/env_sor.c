@@ -22,6 +22,8 @@
 #define STEPS_MAX 100000
 #define CELLS_MAX 200
 
+_Static_assert(OMEGAS <= SOR_EACH_MAX, "the omegas are solved at once");
+
 enum problem { PROBLEM_IID, PROBLEM_HEAT };
 
 struct given {
@@ -112,7 +114,9 @@ static void draw_iid(struct sor_env *s, struct rng *rng)
 {
 	bool high = s->given.spread;
 	struct grid_matrix a = {.points = POINTS, .side = 1};
-	double b[POINTS * POINTS], norm;
+	double b[POINTS * POINTS], norm, omega[OMEGAS];
+	double work[OMEGAS * (POINTS + 2) * (POINTS + 2)];
+	uint32_t sweeps[OMEGAS];
 
 	s->x = -0.15 + 0.6 * rng_beta(rng, high ? 0.5 : 2, high ? 1.5 : 6);
 	a.diagonal = 4 + s->x;
@@ -124,9 +128,11 @@ static void draw_iid(struct sor_env *s, struct rng *rng)
 		}
 	} while (norm > LONGEST_B * LONGEST_B);
 	for (uint32_t i = 0; i < OMEGAS; i++) {
-		double x[POINTS * POINTS] = {0};
-
-		s->cost[i] = sor_solve(&a, b, x, omega_of(i), 1e-8, COST_MAX);
+		omega[i] = omega_of(i);
+	}
+	sor_solve_each(&a, b, OMEGAS, omega, 1e-8, COST_MAX, work, sweeps);
+	for (uint32_t i = 0; i < OMEGAS; i++) {
+		s->cost[i] = sweeps[i];
 	}
 }
 

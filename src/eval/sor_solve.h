@@ -17,6 +17,13 @@ struct grid_matrix {
 uint32_t sor_solve(const struct grid_matrix *a, const double *b, double *x, double omega,
     double tol, uint32_t cap);
 
+#define SOR_EACH_MAX 32
+
+/* The sweeps of sor_solve() from 0 for up to SOR_EACH_MAX omegas at once, in less time: a point
+ * waits for the one before it, and the other omegas fill that time. work: n (points + 2)^2. */
+void sor_solve_each(const struct grid_matrix *a, const double *b, size_t n, const double *omega,
+    double tol, uint32_t cap, double *work, uint32_t *ret);
+
 /* Conjugate gradients with the SSOR preconditioner of omega in (0, 2); none when omega is 0. Steps
  * until |r| <= tol |b|, maybe none. work: 4 points^2. */
 uint32_t cg_solve(const struct grid_matrix *a, const double *b, double *x, double omega, double tol,

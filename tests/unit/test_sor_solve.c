@@ -3,6 +3,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "base/rng.h"
 #include "eval/sor_solve.h"
 #include "test.h"
 
@@ -99,6 +100,32 @@ START_TEST(sweeps_are_counted_as_elsewhere)
 }
 END_TEST
 
+START_TEST(together_they_take_as_many_sweeps)
+{
+	struct grid_matrix a = {.points = POINTS, .side = 1};
+	struct rng rng = rng_at(9, 0, RNG_TEST);
+	double b[POINTS * POINTS], work[SOR_EACH_MAX * (POINTS + 2) * (POINTS + 2)];
+	double omega[SOR_EACH_MAX];
+	uint32_t sweeps[SOR_EACH_MAX];
+
+	for (int c = 0; c < 40; c++) {
+		a.diagonal = 3.85 + 0.6 * rng_uniform(&rng);
+		for (int i = 0; i < POINTS * POINTS; i++) {
+			b[i] = rng_normal(&rng);
+		}
+		for (int j = 0; j < SOR_EACH_MAX; j++) {
+			omega[j] = 1 + rng_uniform(&rng);
+		}
+		sor_solve_each(&a, b, SOR_EACH_MAX, omega, TOL, 500, work, sweeps);
+		for (int j = 0; j < SOR_EACH_MAX; j++) {
+			double x[POINTS * POINTS] = {0};
+
+			ck_assert_uint_eq(sweeps[j], sor_solve(&a, b, x, omega[j], TOL, 500));
+		}
+	}
+}
+END_TEST
+
 static uint32_t heat_total(double omega)
 {
 	struct heat h;
@@ -121,4 +148,4 @@ START_TEST(heat_takes_as_many_steps_as_elsewhere)
 END_TEST
 
 RUN("sor_solve", sweeps_stay_below_the_bound_of_theory, sweeps_are_counted_as_elsewhere,
-    heat_takes_as_many_steps_as_elsewhere)
+    together_they_take_as_many_sweeps, heat_takes_as_many_steps_as_elsewhere)
