@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tsallis_inf, tsallis_bins and cheb_cb while arms come and go. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "policies/policies.h"
+#include "policies/tsallis.h"
+#include "test.h"
+
+#define ARMS 6
+#define ALMOST 1e-12
+
+/* A policy by its hooks, with costs in [0, 1] that a test tells. */
+struct play {
+	const struct policy_ops *ops;
+	struct policy_env env;
+	void *params, *state;
+	struct rng rng;
+	bool active[ARMS];
+	uint32_t n;
+	double pmf[ARMS]; /* by slot; 0 for those that are out */
+	unsigned char memo[MEMO_MAX];
+	struct buf out;
+};
+
+static void add(struct play *p)
+{
+	ck_assert_int_eq(p->ops->reserve(p->state, p->n + 1), 0);
+	p->ops->arm_add(p->state, p->n);
+	p->active[p->n++] = true;
+}
+
+static void set(struct play *p, uint32_t slot, enum arm_state to)
+{
+	p->ops->arm_set(p->state, slot, to);
+	p->active[slot] = to == ARM_ACTIVE;
+}
+
+static void begin(struct play *p, const struct policy_ops *ops, uint32_t arms)
+{
+	*p = (struct play){
+	    .ops = ops, .params = calloc(1, ops->params_size), .rng = rng_at(1, 0, RNG_TEST)};
+	ck_assert_ptr_nonnull(p->params);
+	param_defaults(ops->params, p->params);
+	p->env = (struct policy_env){.params = p->params, .lo = 0, .hi = 1, .dim = 1};
+	ck_assert_int_eq(ops->create(&p->env, &p->state), 0);
+	buf_init(&p->out, MEMO_MAX);
+	while (p->n < arms) {
+		add(p);
+	}
+}
+
+static void end(struct play *p)
+{
+	p->ops->destroy(p->state);
+	free(p->params);
+	buf_release(&p->out);
+}
+
+static struct ask ask_of(const struct play *p, const double *x, uint32_t slots[ARMS])
+{
+	struct ask ask = {.slots = slots, .x = x};
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (p->active[i]) {
+			slots[ask.n++] = i;
+		}
+	}
+	ask.all = true;
+	return ask;
+}
+
+/* Fills in pmf, which sums to 1 over the arms that are in. */
+static void look(struct play *p, double x)
+{
+	uint32_t slots[ARMS];
+	struct ask ask = ask_of(p, &x, slots);
+	double pmf[ARMS], sum = 0;
+
+	ck_assert_int_eq(p->ops->pmf(p->state, &ask, NULL, pmf), 0);
+	for (size_t i = 0; i < ARMS; i++) {
+		p->pmf[i] = 0;
+	}
+	for (size_t i = 0; i < ask.n; i++) {
+		ck_assert_double_gt(pmf[i], 0);
+		p->pmf[slots[i]] = pmf[i];
+		sum += pmf[i];
+	}
+	ck_assert_double_eq_tol(sum, 1, ALMOST);
+}
+
+/* This arm was drawn, and cost so much. */
+static void cost(struct play *p, double x, uint32_t slot, double loss)
+{
+	uint32_t slots[ARMS];
+	struct ask ask = ask_of(p, &x, slots);
+	double pmf[ARMS];
+	size_t at = 0;
+
+	look(p, x);
+	while (slots[at] != slot) {
+		at++;
+	}
+	for (size_t i = 0; i < ask.n; i++) {
+		pmf[i] = p->pmf[slots[i]];
+	}
+	p->out.len = 0;
+	p->ops->note(p->state, &ask, pmf, at, &p->out);
+	p->ops->pulled(p->state,
+	    &(struct pull){.picks = &(struct pick){slot, p->pmf[slot]}, .npicks = 1, .x = &x});
+	p->ops->update(p->state, &(struct outcome){.slot = slot,
+				     .reward = 1 - loss,
+				     .propensity = p->pmf[slot],
+				     .x = &x,
+				     .memo = p->out.data,
+				     .nmemo = p->out.len});
+}
+
+/* Arms as they are drawn; slot i costs (i + 1) / 10, whatever the context. */
+static void learn(struct play *p, int rounds)
+{
+	for (int t = 0; t < rounds; t++) {
+		double x = rng_uniform(&p->rng), u = rng_uniform(&p->rng);
+		uint32_t slot = 0;
+
+		look(p, x);
+		for (uint32_t i = 0; i < p->n && u >= 0; i++) {
+			if (p->active[i]) {
+				slot = i;
+				u -= p->pmf[i];
+			}
+		}
+		cost(p, x, slot, (slot + 1) / 10.0);
+	}
+}
+
+static const struct policy_ops *const both[] = {&tsallis_inf_ops, &tsallis_bins_ops};
+
+/* Without the arm it is as if the others had always been alone with their estimates. */
+START_TEST(the_others_share_what_a_removed_arm_had)
+{
+	for (int k = 0; k < 2; k++) {
+		struct play p, alone;
+		struct tsallis *s, *t;
+
+		begin(&p, both[k], 4);
+		learn(&p, 400);
+		set(&p, 1, ARM_RETIRED);
+		begin(&alone, both[k], 3);
+		s = p.state;
+		t = alone.state;
+		for (uint32_t b = 0; b < s->nbins; b++) {
+			t->bin[b] = s->bin[b];
+			for (uint32_t i = 0; i < 3; i++) {
+				t->lhat[i * s->nbins + b] = s->lhat[(i + (i > 0)) * s->nbins + b];
+			}
+		}
+		for (double x = 0.1; x < 1; x += 0.2) {
+			look(&p, x);
+			look(&alone, x);
+			for (uint32_t i = 0; i < 3; i++) {
+				ck_assert_double_eq(p.pmf[i + (i > 0)], alone.pmf[i]);
+			}
+		}
+		learn(&p, 400); /* goes on without it */
+		look(&p, 0.5);
+		ck_assert_double_gt(p.pmf[0], p.pmf[3]);
+		end(&p);
+		end(&alone);
+	}
+}
+END_TEST
+
+START_TEST(an_arm_that_joins_gets_its_share_in_each_bin)
+{
+	for (int k = 0; k < 2; k++) {
+		struct play p;
+
+		begin(&p, both[k], 4);
+		learn(&p, 400);
+		add(&p);
+		for (double x = 0.1; x < 1; x += 0.2) {
+			look(&p, x);
+			ck_assert_double_eq_tol(p.pmf[4], 1.0 / 5, ALMOST);
+			ck_assert_double_gt(p.pmf[0], p.pmf[1]);
+		}
+		end(&p);
+	}
+}
+END_TEST
+
+/* How far the estimates of two arms are from each other: root p is one over estimate and root. */
+static double apart(const struct play *p, uint32_t i, uint32_t k)
+{
+	return 1 / sqrt(p->pmf[i]) - 1 / sqrt(p->pmf[k]);
+}
+
+/* Those that are out do not count; one that comes back has the estimate that it had. */
+START_TEST(after_a_removal_the_share_is_of_those_left)
+{
+	for (int k = 0; k < 2; k++) {
+		struct play p;
+		double before[ARMS];
+
+		begin(&p, both[k], 4);
+		learn(&p, 400);
+		look(&p, 0.5);
+		before[2] = apart(&p, 2, 1);
+		before[3] = apart(&p, 3, 1);
+		set(&p, 0, ARM_RETIRED);
+		set(&p, 2, ARM_PAUSED);
+		add(&p);
+		look(&p, 0.5);
+		ck_assert_double_eq_tol(p.pmf[4], 1.0 / 3, ALMOST);
+		set(&p, 2, ARM_ACTIVE);
+		look(&p, 0.5);
+		for (uint32_t i = 2; i < 4; i++) {
+			ck_assert_double_eq_tol(apart(&p, i, 1), before[i], 1e-9);
+		}
+		end(&p);
+	}
+}
+END_TEST
+
+/* It is thought to cost nothing, and so is the best until it has shown otherwise. */
+START_TEST(a_new_arm_of_cheb_cb_is_tried_at_once)
+{
+	struct play p;
+
+	begin(&p, &cheb_cb_ops, 3);
+	learn(&p, 200);
+	look(&p, 0.5);
+	ck_assert_double_gt(p.pmf[0], 0.5);
+	add(&p);
+	for (double x = 0; x <= 1; x += 0.25) {
+		look(&p, x);
+		for (uint32_t i = 0; i < 3; i++) {
+			ck_assert_double_gt(p.pmf[3], p.pmf[i]);
+		}
+		ck_assert_double_gt(p.pmf[3], 0.5);
+	}
+	for (int t = 0; t < 20; t++) {
+		cost(&p, t / 20.0, 3, 0.4);
+	}
+	look(&p, 0.5);
+	ck_assert_double_gt(p.pmf[0], 0.5);
+	ck_assert_double_lt(p.pmf[3], p.pmf[0]);
+	set(&p, 0, ARM_RETIRED);
+	look(&p, 0.5);
+	ck_assert_double_gt(p.pmf[1], 0.5); /* the next best one */
+	end(&p);
+}
+END_TEST
+
+RUN("sor_arms", the_others_share_what_a_removed_arm_had,
+    an_arm_that_joins_gets_its_share_in_each_bin, after_a_removal_the_share_is_of_those_left,
+    a_new_arm_of_cheb_cb_is_tried_at_once)
