@@ -258,13 +258,17 @@ static void put_arm(struct buf *out, const struct event_arm *a)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct arm_change *c = &a->changes[i];
 
-		buf_put_u8(out, (uint8_t)c->op);
+		buf_put_u8(out, c->between ? WRITTEN_BETWEEN : (uint8_t)c->op);
 		buf_put_var(out, c->slot);
-		if (c->op == ARM_OP_ADD) {
-			put_text(out, c->id);
-			put_text(out, c->label);
-		} else {
+		if (c->op == ARM_OP_SET) {
 			buf_put_u8(out, (uint8_t)c->state);
+			continue;
+		}
+		put_text(out, c->id);
+		put_text(out, c->label);
+		if (c->between) {
+			buf_put_var(out, c->left);
+			buf_put_var(out, c->right);
 		}
 	}
 }

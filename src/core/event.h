@@ -71,7 +71,9 @@ struct arm_change {
 	enum arm_op op;
 	uint32_t slot;
 	const char *id, *label; /* ADD */
-	enum arm_state state;   /* SET */
+	bool between;           /* ADD: these two, of which it begins with the mean */
+	uint32_t left, right;
+	enum arm_state state; /* SET */
 };
 struct event_arm {
 	const struct arm_change *changes;

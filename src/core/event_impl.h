@@ -23,6 +23,9 @@ enum {
 #define FEEDBACK_FLAGS 255u
 #define FEEDBACK_ARM_FLAGS (FEEDBACK_LEARN | FEEDBACK_LOST | FEEDBACK_REVIVED | FEEDBACK_CLIPPED)
 
+/* How the operations on arms are written. An arm between others was not known at first. */
+enum { WRITTEN_ADD, WRITTEN_SET, WRITTEN_BETWEEN, WRITTEN_OPS };
+
 /* event_stream.c */
 void event_put_stream(struct buf *out, const struct event_stream *s);
 

@@ -96,6 +96,11 @@ int experiment_expire(const struct experiment *e, const struct event *d, const s
  * none, no event needed. */
 int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
     uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
+/* Some of them, by `between`, as means of arms that are there. RC_INVALID: no such arm, the same
+ * one twice, or the policy has no means. RC_STATE: one is retired. */
+int experiment_join_arms(const struct experiment *e, const struct spec_arm *arms,
+    const struct between *between, size_t n, uint64_t at_us, struct arena *mem,
+    struct event *ret_ev, struct errinfo *err);
 int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,
     struct arena *mem, struct event *ret_ev, struct errinfo *err);
 int experiment_change(const struct experiment *e, const struct settings *s, uint64_t at_us,

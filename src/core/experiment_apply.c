@@ -313,7 +313,8 @@ static int apply_feedback(struct experiment *e, const struct event *ev)
 static bool arm_change_fits(const struct experiment *e, const struct arm_change *c, uint32_t *next)
 {
 	if (c->op == ARM_OP_ADD) {
-		return c->slot == (*next)++ && arms_find(&e->arms, c->id) == ARM_NONE;
+		return c->slot == (*next)++ && arms_find(&e->arms, c->id) == ARM_NONE &&
+		       (!c->between || experiment_refines(e, c->left, c->right));
 	}
 	return c->slot < e->arms.n && e->arms.arm[c->slot].state != ARM_RETIRED;
 }
@@ -332,6 +333,9 @@ static int apply_arm(struct experiment *e, const struct event *ev)
 
 		if (c->op == ARM_OP_ADD) {
 			experiment_add_arm(e, c->id, c->label);
+			if (c->between) {
+				e->ops->arm_between(e->state, c->slot, c->left, c->right);
+			}
 		} else if (e->arms.arm[c->slot].state != c->state) {
 			arms_set(&e->arms, c->slot, c->state);
 			backlog_keep(e, c->slot);

@@ -59,6 +59,8 @@ struct event experiment_next(const struct experiment *e, enum event_kind kind, u
 int experiment_reserve_label(struct experiment *e, const char *label);
 int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, struct errinfo *err);
 void experiment_add_arm(struct experiment *e, const char *id, const char *label);
+/* May an arm be added as the mean of these? */
+bool experiment_refines(const struct experiment *e, uint32_t left, uint32_t right);
 int experiment_set_params(
     struct experiment *e, const struct experiment_spec *spec, struct errinfo *err);
 void experiment_free_lists(struct experiment *e);

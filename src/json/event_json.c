@@ -372,6 +372,10 @@ static int put_arms(json_t *o, const struct experiment *e, const struct event_ar
 			: json_pack("{ss so ss}", "op", "set", "arm", id_of(e, c->slot), "state",
 			      arm_state_names[c->state]);
 
+		if (c->between) {
+			rc |= set(one, "between",
+			    json_pack("[oo]", id_of(e, c->left), id_of(e, c->right)));
+		}
 		rc |= json_array_append_new(list, one);
 	}
 	return rc | set(o, "changes", list);

@@ -39,24 +39,27 @@ int api_arm_add(struct api_call *c)
 	struct engine_work *w = &c->a->work;
 	struct engine_item *it;
 	struct spec_arm *arms;
+	struct between *between = NULL;
 	json_t *body = NULL, *items = NULL;
 	uint32_t from;
 	size_t n;
 	int rc = api_item(c, &it);
 
 	rc = rc ? rc : api_body(c, &body);
-	rc = rc ? rc : arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
 	if (rc == 0 && api_has_stream(it)) {
-		rc = api_offer(c, it, arms, n);
+		rc = arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
+		rc = rc ? rc : api_offer(c, it, arms, n);
 		goto out;
 	}
+	rc = rc ? rc
+		: new_arms_from_json(body, API_ARMS_MAX, &c->a->mem, &arms, &between, &n, &c->err);
 	if (rc) {
 		goto out;
 	}
 	engine_begin(w, it);
 	from = experiment_arms(w->e)->n;
 	rc = api_if_match(c, it, w->e);
-	rc = rc ? rc : engine_add_arms(w, arms, n, c->rq->now_us, &c->err);
+	rc = rc ? rc : engine_add_arms(w, arms, between, n, c->rq->now_us, &c->err);
 	rc = rc == RC_EXISTS ? 0 : rc;
 	if (rc == 0) {
 		items = arms_to_json(w->e, from, n);

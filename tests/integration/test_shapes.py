@@ -93,6 +93,7 @@ class Shapes(unittest.TestCase):
         memory = {"policy": {"params": {"memory_bound": d_max + 1}}}  # always longer
         after = self.call("PATCH", "pooled", memory)["policy"]["params"]
         self.assertEqual(after["memory_bound"], d_max + 1)
+        self.call("POST", "tsallis/arms", {"id": "d%d" % d_max, "between": ["a", "b"]})
 
     def test_all_of_them(self):
         self.d = Daemon(self.state)

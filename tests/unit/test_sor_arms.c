@@ -253,6 +253,34 @@ START_TEST(a_new_arm_of_cheb_cb_is_tried_at_once)
 }
 END_TEST
 
+/* What the arms in the middle and at the ends have learnt, by bin. */
+START_TEST(an_arm_between_others_begins_with_their_mean)
+{
+	for (int k = 0; k < 2; k++) {
+		struct play p;
+		const struct tsallis *s;
+
+		begin(&p, both[k], 4);
+		learn(&p, 400);
+		add(&p);
+		p.ops->arm_between(p.state, 4, 0, 3);
+		s = p.state;
+		for (uint32_t b = 0; b < s->nbins; b++) {
+			double left = s->lhat[b], right = s->lhat[3 * s->nbins + b];
+
+			ck_assert_double_eq(s->lhat[4 * s->nbins + b], (left + right) / 2);
+		}
+		for (double x = 0.1; x < 1; x += 0.2) {
+			look(&p, x);
+			ck_assert_double_lt(p.pmf[4], p.pmf[0]);
+			ck_assert_double_gt(p.pmf[4], p.pmf[3]);
+			ck_assert_double_eq_tol(apart(&p, 3, 4), apart(&p, 4, 0), 1e-9);
+		}
+		end(&p);
+	}
+}
+END_TEST
+
 RUN("sor_arms", the_others_share_what_a_removed_arm_had,
     an_arm_that_joins_gets_its_share_in_each_bin, after_a_removal_the_share_is_of_those_left,
-    a_new_arm_of_cheb_cb_is_tried_at_once)
+    a_new_arm_of_cheb_cb_is_tried_at_once, an_arm_between_others_begins_with_their_mean)
