@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tsallis_inf, tsallis_bins and cheb_cb while arms come and go. */
+/* tsallis_inf, tsallis_bins and cheb_cb while arms come and go, and costs late or never. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policies/policies.h"
 #include "policies/tsallis.h"
@@ -10,6 +11,7 @@
 
 #define ARMS 6
 #define ALMOST 1e-12
+#define MANY 120
 
 /* A policy by its hooks, with costs in [0, 1] that a test tells. */
 struct play {
@@ -20,7 +22,6 @@ struct play {
 	bool active[ARMS];
 	uint32_t n;
 	double pmf[ARMS]; /* by slot; 0 for those that are out */
-	unsigned char memo[MEMO_MAX];
 	struct buf out;
 };
 
@@ -90,9 +91,17 @@ static void look(struct play *p, double x)
 	ck_assert_double_eq_tol(sum, 1, ALMOST);
 }
 
-/* This arm was drawn, and cost so much. */
-static void cost(struct play *p, double x, uint32_t slot, double loss)
+struct drawn {
+	struct pick pick;
+	double x;
+	unsigned char memo[MEMO_MAX];
+	size_t nmemo;
+};
+
+/* This arm was drawn. */
+static struct drawn draw(struct play *p, double x, uint32_t slot)
 {
+	struct drawn d = {.x = x};
 	uint32_t slots[ARMS];
 	struct ask ask = ask_of(p, &x, slots);
 	double pmf[ARMS];
@@ -107,14 +116,40 @@ static void cost(struct play *p, double x, uint32_t slot, double loss)
 	}
 	p->out.len = 0;
 	p->ops->note(p->state, &ask, pmf, at, &p->out);
-	p->ops->pulled(p->state,
-	    &(struct pull){.picks = &(struct pick){slot, p->pmf[slot]}, .npicks = 1, .x = &x});
-	p->ops->update(p->state, &(struct outcome){.slot = slot,
+	d.pick = (struct pick){slot, p->pmf[slot]};
+	d.nmemo = p->out.len;
+	memcpy(d.memo, p->out.data, d.nmemo);
+	p->ops->pulled(p->state, &(struct pull){.picks = &d.pick, .npicks = 1, .x = &d.x});
+	return d;
+}
+
+static void tell(struct play *p, const struct drawn *d, double loss)
+{
+	p->ops->update(p->state, &(struct outcome){.slot = d->pick.slot,
 				     .reward = 1 - loss,
-				     .propensity = p->pmf[slot],
-				     .x = &x,
-				     .memo = p->out.data,
-				     .nmemo = p->out.len});
+				     .propensity = d->pick.propensity,
+				     .x = &d->x,
+				     .memo = d->memo,
+				     .nmemo = d->nmemo});
+}
+
+/* Its window closed, or it was made void. */
+static void lose(struct play *p, const struct drawn *d)
+{
+	if (p->ops->lost) {
+		p->ops->lost(p->state, &(struct pull){.picks = &d->pick,
+					   .npicks = 1,
+					   .x = &d->x,
+					   .memo = d->memo,
+					   .nmemo = d->nmemo});
+	}
+}
+
+static void cost(struct play *p, double x, uint32_t slot, double loss)
+{
+	struct drawn d = draw(p, x, slot);
+
+	tell(p, &d, loss);
 }
 
 /* Arms as they are drawn; slot i costs (i + 1) / 10, whatever the context. */
@@ -281,6 +316,130 @@ START_TEST(an_arm_between_others_begins_with_their_mean)
 }
 END_TEST
 
+/* It counts for the bin of its decision, with the propensity that it was drawn with. */
+START_TEST(a_late_cost_counts_where_its_decision_was)
+{
+	struct play p;
+	const struct tsallis *s;
+	struct drawn first;
+	double before[5];
+
+	begin(&p, &tsallis_bins_ops, 3);
+	s = p.state;
+	first = draw(&p, 0.1, 1);
+	for (int t = 0; t < 50; t++) {
+		cost(&p, 0.9, (uint32_t)t % 3, 0.5);
+	}
+	ck_assert_uint_eq(s->nbins, 5);
+	memcpy(before, s->lhat + 5, sizeof(before));
+	ck_assert_double_eq(before[0], 0);
+	tell(&p, &first, 0.5);
+	ck_assert_double_eq(s->lhat[5], 0.5 / first.pick.propensity);
+	ck_assert_mem_eq(s->lhat + 6, before + 1, 4 * sizeof(double));
+	end(&p);
+}
+END_TEST
+
+static const struct policy_ops *const all[] = {&tsallis_inf_ops, &tsallis_bins_ops, &cheb_cb_ops};
+
+/* As if the same costs had come in the order of their decisions; the fit of cheb_cb goes on from
+ * the last one, and so ends near, not there. */
+START_TEST(costs_are_learnt_in_any_order)
+{
+	static const double near[] = {1e-9, 1e-9, 0.02};
+
+	for (int k = 0; k < 3; k++) {
+		struct play p, q;
+		struct drawn d[MANY];
+
+		begin(&p, all[k], 3);
+		begin(&q, all[k], 3);
+		for (int t = 0; t < MANY; t++) {
+			d[t] = draw(&p, (t % 10) / 10.0, (uint32_t)t % 3);
+			draw(&q, (t % 10) / 10.0, (uint32_t)t % 3);
+		}
+		for (int t = 0; t < MANY; t++) {
+			tell(&p, &d[t], 0.1 + 0.005 * t);
+			tell(&q, &d[MANY - 1 - t], 0.1 + 0.005 * (MANY - 1 - t));
+		}
+		look(&p, 0.3);
+		look(&q, 0.3);
+		for (int i = 0; i < 3; i++) {
+			ck_assert_double_eq_tol(p.pmf[i], q.pmf[i], near[k]);
+		}
+		end(&p);
+		end(&q);
+	}
+}
+END_TEST
+
+static void save(const struct play *p, struct buf *out)
+{
+	buf_init(out, 1 << 16);
+	p->ops->serialise(p->state, out);
+}
+
+START_TEST(a_cost_that_never_comes_changes_nothing)
+{
+	for (int k = 0; k < 3; k++) {
+		struct play p;
+		struct drawn d;
+		struct buf before, after;
+
+		begin(&p, all[k], 3);
+		learn(&p, 50);
+		d = draw(&p, 0.4, 1);
+		save(&p, &before);
+		lose(&p, &d);
+		save(&p, &after);
+		ck_assert_uint_eq(before.len, after.len);
+		ck_assert_mem_eq(before.data, after.data, before.len);
+		buf_release(&before);
+		buf_release(&after);
+		end(&p);
+	}
+}
+END_TEST
+
+/* Arm 1 costs 0.1 where it works, which is every second time, arm 0 always 0.3. The share of arm 1
+ * after some hundred decisions. */
+static double share_of_a_failing_arm(const struct policy_ops *ops, bool report)
+{
+	struct play p;
+	double share;
+
+	begin(&p, ops, 2);
+	for (int t = 0; t < 400; t++) {
+		double x = rng_uniform(&p.rng), u = rng_uniform(&p.rng);
+		struct drawn d;
+
+		look(&p, x);
+		d = draw(&p, x, u < p.pmf[1]);
+		if (d.pick.slot == 0 || t % 2) {
+			tell(&p, &d, d.pick.slot ? 0.1 : 0.3);
+		} else if (report) {
+			tell(&p, &d, 1);
+		} else {
+			lose(&p, &d);
+		}
+	}
+	look(&p, 0.5);
+	share = p.pmf[1];
+	end(&p);
+	return share;
+}
+
+START_TEST(a_failure_that_is_not_reported_looks_cheap)
+{
+	for (int k = 0; k < 3; k++) {
+		ck_assert_double_gt(share_of_a_failing_arm(all[k], false), 0.5);
+		ck_assert_double_lt(share_of_a_failing_arm(all[k], true), 0.5);
+	}
+}
+END_TEST
+
 RUN("sor_arms", the_others_share_what_a_removed_arm_had,
     an_arm_that_joins_gets_its_share_in_each_bin, after_a_removal_the_share_is_of_those_left,
-    a_new_arm_of_cheb_cb_is_tried_at_once, an_arm_between_others_begins_with_their_mean)
+    a_new_arm_of_cheb_cb_is_tried_at_once, an_arm_between_others_begins_with_their_mean,
+    a_late_cost_counts_where_its_decision_was, costs_are_learnt_in_any_order,
+    a_cost_that_never_comes_changes_nothing, a_failure_that_is_not_reported_looks_cheap)
