@@ -205,7 +205,8 @@ static void put_feedback(struct buf *out, const struct event_feedback *f, enum e
 	buf_put_u8(out, (uint8_t)f->flags);
 	buf_put_var(out, (f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0) |
 			     (f->ngroups ? HAS_GROUPS : 0) | (f->nmemo ? HAS_MEMO : 0) |
-			     (f->nresults ? HAS_RESULTS : 0) | (f->arm ? HAS_ARM : 0));
+			     (f->nresults ? HAS_RESULTS : 0) | (f->arm ? HAS_ARM : 0) |
+			     (f->tested ? WAS_TESTED : 0));
 	buf_put_var(out, f->ref);
 	if (f->id) {
 		put_text(out, f->id);

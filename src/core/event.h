@@ -121,6 +121,7 @@ struct event_stream {
 	 * is of */
 	uint64_t offer;
 	uint32_t slot; /* READ */
+	bool rated;    /* READ: should it be crowned, the ratio is kept; not in logs of before */
 	const char *id, *label;
 };
 

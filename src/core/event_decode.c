@@ -312,7 +312,7 @@ static void get_group_indices(struct source *s, struct event_feedback *ret)
 static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
 	const uint64_t known =
-	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM;
+	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM | WAS_TESTED;
 	bool slate;
 	uint64_t bits;
 
@@ -321,6 +321,10 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 	bits = rd_var(s->in);
 	if ((bits & ~known) || ((bits & HAS_KEY) && kind != EVENT_REWARD) ||
 	    (slate && (ret->flags & (FEEDBACK_FORECAST | FEEDBACK_LEARN | FEEDBACK_LOST)))) {
+		rd_fail(s->in);
+	}
+	ret->tested = bits & WAS_TESTED;
+	if (ret->tested && (kind != EVENT_REWARD || !(ret->flags & FEEDBACK_IS_LATE))) {
 		rd_fail(s->in);
 	}
 	ret->ref = rd_var(s->in);

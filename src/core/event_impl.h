@@ -16,6 +16,7 @@ enum {
 	HAS_ARM = 2048,
 	HAS_KEY = 1,
 	HAS_RESULTS = 2,
+	WAS_TESTED = 4,
 };
 
 #define DECISION_FLAGS                                                                             \

@@ -241,6 +241,7 @@ static bool feedback_fits(const struct experiment *e, const struct event *ev)
 	bool slate = f->flags & FEEDBACK_SLATE, forecast = f->flags & FEEDBACK_FORECAST;
 
 	if (f->ref == 0 || f->ref >= ev->seq || (e->dim && f->dim != e->dim) ||
+	    (f->tested && !backlog_explores(e, f->memo, f->nmemo)) ||
 	    ((f->flags & FEEDBACK_CLOSE) && e->totals.open == 0) ||
 	    slate != experiment_is_slate(e) || forecast != !!(e->traits & POLICY_FORECAST) ||
 	    !results_fit(e, f)) {
@@ -289,6 +290,9 @@ static int apply_feedback(struct experiment *e, const struct event *ev)
 		return RC_CORRUPT;
 	}
 	count_feedback(&e->totals, ev);
+	if (f->tested) {
+		e->backlog->late++;
+	}
 	if (ev->kind == EVENT_EXPIRY && f->ref > e->expired_ref) {
 		e->expired_ref = f->ref;
 	}

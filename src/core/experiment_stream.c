@@ -35,7 +35,8 @@ void experiment_stream_status(const struct experiment *e, struct stream_status *
 	    .head_seq = b->head_seq,
 	    .tail_seq = b->tail_seq,
 	    .skipped = b->skipped,
-	    .explored = b->explored};
+	    .explored = b->explored,
+	    .late = b->late};
 }
 
 void experiment_stream_view(const struct experiment *e, struct stream_view *ret)
@@ -102,6 +103,7 @@ void experiment_read(const struct experiment *e, uint64_t position, uint64_t off
 	    .position = position,
 	    .offer = offer,
 	    .slot = same != ARM_NONE ? same : free_slot(e),
+	    .rated = true,
 	    .id = arm->id,
 	    .label = arm->label};
 }

@@ -15,6 +15,7 @@ struct stream_status {
 	uint64_t head_seq,
 	    tail_seq; /* the offers of the position before head or top, of the newest */
 	uint64_t skipped, explored; /* arms that were not read; decisions that were test pulls */
+	uint64_t late;              /* of these, rewards that came when they had been given up */
 };
 
 bool experiment_has_stream(const struct experiment *e);

@@ -99,6 +99,7 @@ int line_stream(struct line_source *s, struct event_stream *ret)
 	    .below = l->below,
 	    .below_offer = l->below_offer,
 	    .slot = (uint32_t)l->slot,
+	    .rated = l->rated,
 	    .id = l->arm,
 	    .label = l->label ? l->label : ""};
 	if ((ret->op == STREAM_READ || ret->op == STREAM_WITHDRAW) && !l->arm) {

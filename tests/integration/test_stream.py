@@ -146,6 +146,43 @@ class Service(Case):
         again = self.expect("a", "test")
         self.assertNotEqual(again["id"], lost["id"])
 
+    def test_the_ratio_at_the_crowning_and_late_rewards_are_told(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, pull_timeout_s=0.05)
+        self.offer("a", "b")
+        lost = self.ask()
+        until = time.monotonic() + 20
+        while self.stream()["expired"] == 0 and time.monotonic() < until:
+            time.sleep(0.02)
+        s = self.stream()
+        self.assertEqual((s["late"], s["king"], s["king_ratio"]), (0, None, None))
+        self.assertEqual(self.reward(lost, 1), "recorded")
+        while self.stream()["king"] is None and time.monotonic() < until:
+            d = self.ask()  # may be given up as well
+            self.client.post(BASE + "/rewards", {"decision": d["id"], "reward": 1})
+        told = self.stream()
+        self.assertEqual(told["king"], "a")
+        self.assertGreaterEqual(told["late"], 1)
+        self.assertGreaterEqual(told["king_ratio"], 1002 / 3)
+        self.d.kill()
+        self.start()
+        again = self.stream()
+        for name in ("late", "king_ratio", "ratio"):
+            self.assertEqual(again[name], told[name])
+        self.verify()
+        lines = [json.loads(x) for x in self.bandit("export", self.state).splitlines()]
+        self.assertTrue(any([x.pop("tested", False) for x in lines]))
+        self.assertTrue(all(x.pop("rated") for x in lines if x.get("op") == "read"))
+        log, state = (os.path.join(self.folder, name) for name in ("log", "before"))
+        with open(log, "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(x) + "\n" for x in lines)
+        self.bandit("import", log, state)  # as versions of before wrote it
+        self.bandit("verify", state)
+        self.state = state
+        self.start()
+        before = self.stream()
+        self.assertEqual((before["king"], before["king_ratio"], before["late"]), ("a", None, 0))
+
     def test_an_arm_that_waited_too_long_is_passed_over(self):
         self.start()
         self.put(mode="tuned", test_pulls=1, arm_ttl_s=0.05)
