@@ -23,6 +23,11 @@ bool experiment_is_withdrawn(const struct experiment *e, uint64_t position)
 	       backlog_gone_before(e->backlog, position + 1);
 }
 
+bool experiment_holds(const struct experiment *e, uint32_t slot)
+{
+	return e->ops->stream->holds(e->state, slot);
+}
+
 void experiment_stream_status(const struct experiment *e, struct stream_status *ret)
 {
 	const struct backlog *b = e->backlog;

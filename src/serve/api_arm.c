@@ -137,19 +137,27 @@ int api_arm_patch(struct api_call *c)
 	return rc ? rc : set_state(c, to);
 }
 
-/* An arm of a stream that waits has no slot yet. */
+/* An arm of a stream that waits has no slot yet; where ids are not remembered, maybe that of one of
+ * the same name which has lost. */
 int api_arm_delete(struct api_call *c)
 {
 	struct engine_item *it;
 	const struct experiment *e;
-	bool waits;
+	bool waits, listed;
+	uint32_t slot;
 	int rc = api_item(c, &it);
 
 	if (rc) {
 		return rc;
 	}
 	e = engine_lock(it);
-	waits = experiment_has_stream(e) && arms_find(experiment_arms(e), c->param[1]) == ARM_NONE;
+	slot = arms_find(experiment_arms(e), c->param[1]);
+	listed = slot != ARM_NONE;
+	waits = experiment_has_stream(e) &&
+		(!listed || (!experiment_stream_rules(e).remember && !experiment_holds(e, slot)));
 	engine_unlock(it);
-	return waits ? api_withdraw(c, it) : set_state(c, ARM_RETIRED);
+	rc = waits ? api_withdraw(c, it) : 0;
+	return waits && !(listed && (rc == RC_NOT_FOUND || rc == RC_LIMIT))
+		   ? rc
+		   : set_state(c, ARM_RETIRED);
 }

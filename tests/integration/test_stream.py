@@ -278,11 +278,59 @@ class Service(Case):
         self.assertEqual(self.d.stop(), 0)
         self.bandit("verify", self.state)
 
-    def test_what_is_not_remembered_cannot_be_withdrawn(self):
+    def test_what_is_not_remembered_is_withdrawn_as_often_as_it_waits(self):
         self.start()
-        self.put(test_pulls=2, remember="none")
-        self.offer("a", "b")
-        self.assertEqual(self.client.delete(BASE + "/arms/b").status, 404)
+        self.put(mode="tuned", test_pulls=1, remember="none")
+        self.offer(*"abcb")
+        self.offer(*"dbe")
+        for _ in range(2):  # a retry changes nothing
+            r = self.client.delete(BASE + "/arms/b")
+            self.assertEqual((r.status, r.body), (200, {
+                "id": "b", "status": "withdrawn", "position": 1}))
+            s = self.stream()
+            self.assertEqual((s["offered"], s["backlog"], s["skipped"]), (7, 3, 3))
+        self.assertEqual(self.client.delete(BASE + "/arms/z").status, 404)
+        self.d.kill()
+        self.start()
+        self.assertEqual(self.run_tests(2), "ac")
+        self.assertEqual(self.offer("b"), ["queued"])  # is a new arm
+        self.assertEqual(self.run_tests(3), "deb")
+        self.assertEqual(self.stream()["skipped"], 3)
+        self.verify()
+
+    def test_of_a_stack_what_is_not_remembered_is_withdrawn_as_well(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, remember="none", order="lifo")
+        self.offer(*"bab")
+        self.offer(*"dbe")
+        self.assertEqual(self.run_tests(1), "b")  # and e is under test
+        states = []
+        for arm in "ebbb":
+            r = self.client.delete(BASE + "/arms/" + arm)
+            self.assertEqual(r.status, 200, r)
+            states.append(r.body.get("state", r.body.get("position")))
+        self.assertEqual(states, ["retired", "retired", 0, 0])  # the king at first
+        self.offer("c")
+        self.assertEqual(self.run_tests(3), "dca")
+        for _ in range(2):  # nothing waits: the one that is listed
+            self.assertEqual(self.client.delete(BASE + "/arms/a").body["state"], "retired")
+        s = self.stream()
+        self.assertEqual((s["offered"], s["backlog"], s["skipped"]), (7, 0, 2))
+        self.verify()
+
+    def test_what_is_not_remembered_is_looked_for_near_its_turn(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, remember="none")
+        for i in range(7):
+            arms = [f"x{i}-{k}" for k in range(9999)]
+            r = self.client.post(BASE + "/arms", arms + [f"last-{i}"])
+            self.assertEqual(r.status, 201)
+        r = self.client.delete(BASE + "/arms/last-5")
+        self.assertEqual((r.status, r.body["position"]), (200, 59999))
+        for arm in ("later", "x9-9"):
+            self.offer("later")
+            r = self.client.delete(BASE + "/arms/" + arm)
+            self.assertEqual((r.status, r.body["code"]), (422, "too_many"))
 
     def test_the_newest_is_read_first_where_that_is_asked_for(self):
         self.start()
