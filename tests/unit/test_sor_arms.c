@@ -118,7 +118,9 @@ static struct drawn draw(struct play *p, double x, uint32_t slot)
 	p->ops->note(p->state, &ask, pmf, at, &p->out);
 	d.pick = (struct pick){slot, p->pmf[slot]};
 	d.nmemo = p->out.len;
-	memcpy(d.memo, p->out.data, d.nmemo);
+	if (d.nmemo) {
+		memcpy(d.memo, p->out.data, d.nmemo);
+	}
 	p->ops->pulled(p->state, &(struct pull){.picks = &d.pick, .npicks = 1, .x = &d.x});
 	return d;
 }
