@@ -10,6 +10,7 @@
 #define PI 3.14159265358979323846
 #define STEP 1e-3
 #define TOL 1e-8
+#define LONGEST_B 10.0
 
 static double dot(size_t n, const double *a, const double *b)
 {
@@ -86,6 +87,29 @@ uint32_t sor_solve(
 		}
 	}
 	return cap;
+}
+
+double sor_best_omega(const struct grid_matrix *a)
+{
+	double beta = 4 * a->side * cos(PI / (a->points + 1)) / a->diagonal;
+	double root = beta / (1 + sqrt(1 - beta * beta));
+
+	return 1 + root * root;
+}
+
+void sor_draw(struct sor_system *s, bool varied, struct rng *rng)
+{
+	double norm;
+
+	s->x = -0.15 + 0.6 * rng_beta(rng, varied ? 0.5 : 2, varied ? 1.5 : 6);
+	s->a = (struct grid_matrix){.points = SOR_POINTS, .diagonal = 4 + s->x, .side = 1};
+	do {
+		norm = 0;
+		for (size_t i = 0; i < SOR_POINTS * SOR_POINTS; i++) {
+			s->b[i] = rng_normal(rng);
+			norm += s->b[i] * s->b[i];
+		}
+	} while (norm > LONGEST_B * LONGEST_B);
 }
 
 /* An omega a lane. */
