@@ -41,6 +41,7 @@ struct stream_test {
 	uint32_t stage; /* checkpoint; mode budget: doublings of the evidence asked for */
 	uint32_t nplan; /* checkpoints */
 	bool crowning;  /* mode budget: the pulls that become the benchmark */
+	bool rated;     /* the ratio at its crowning is kept */
 	double eps;     /* rho^(-1/3) */
 	uint64_t n0;    /* mode budget: its unit */
 	uint64_t cnt, issued, lost; /* rewards of this stage, pulls under way, pulls given up */
@@ -64,6 +65,7 @@ struct streaming {
 	uint64_t decisions, read, serial, crowned, dropped, expired;
 	uint32_t king, deputy; /* or STREAM_NONE; mode levels: in level[] */
 	double bench, deputy_bench, phi;
+	double king_ratio, deputy_ratio; /* when they were crowned; 0: not kept */
 	enum stream_again again;
 	double king_mean; /* STREAM_DEPUTY_AGAIN: what the king showed now */
 	uint32_t nlevels;
@@ -80,6 +82,7 @@ extern const struct stream_ops streaming_queue;
 /* streaming_plan.c: how long a test is. */
 void stream_plan(const struct streaming *s, struct stream_test *ret);
 double stream_ratio(const struct streaming *s); /* decisions per arm that comes */
+bool stream_is_estimated(const struct stream_params *p);
 /* What must not be undercut at the checkpoint that the test has reached. */
 double stream_radius(const struct streaming *s, const struct stream_test *t);
 uint32_t stream_nlevels(const struct stream_params *p);

@@ -21,6 +21,11 @@ struct level {
 static const struct level default_levels[] = {{1, 4}, {4, 4}, {16, 4096}, {65536, 0}};
 static const struct level short_levels[] = {{1, 2}, {2, 2}, {4, 0}};
 
+bool stream_is_estimated(const struct stream_params *p)
+{
+	return !(p->horizon > 0 && p->arms_expected > 0) && !(p->ratio > 0);
+}
+
 double stream_ratio(const struct streaming *s)
 {
 	const struct stream_params *p = s->params;

@@ -44,7 +44,7 @@ static void queue(void *state, uint64_t offered, uint64_t waiting)
 	}
 }
 
-static void read_arm(void *state, uint32_t slot)
+static void read_arm(void *state, uint32_t slot, bool rated)
 {
 	struct streaming *s = state;
 
@@ -53,6 +53,7 @@ static void read_arm(void *state, uint32_t slot)
 		s->slots = slot + 1;
 	}
 	stream_read(s, slot);
+	s->test.rated = rated && stream_is_estimated(s->params) && s->params->mode != STREAM_LEVELS;
 }
 
 static void close_stream(void *state, bool closed)
@@ -93,6 +94,9 @@ static void show_stream(const void *state, struct stream_view *ret)
 	    .test = s->test.arm,
 	    .bench = king != STREAM_NONE && king == s->king ? s->bench : 0,
 	    .ratio = stream_ratio(s),
+	    .king_ratio = s->king == STREAM_NONE           ? 0
+			  : stream_is_estimated(s->params) ? s->king_ratio
+							   : stream_ratio(s),
 	    .crowned = s->crowned,
 	    .dropped = s->dropped,
 	    .expired = s->expired,

@@ -4,6 +4,8 @@
 
 #include "policies/streaming.h"
 
+#define RATIOS 8 /* beside what is tested again: the ratios at crowning follow */
+
 static void put_slot(struct buf *out, uint32_t slot)
 {
 	buf_put_var(out, slot == STREAM_NONE ? 0 : (uint64_t)slot + 1);
@@ -61,6 +63,11 @@ static void save_test(const struct stream_test *t, struct buf *out)
 	}
 }
 
+static bool has_ratios(const struct streaming *s)
+{
+	return s->king_ratio > 0 || s->deputy_ratio > 0 || s->test.rated;
+}
+
 void stream_serialise(const void *state, struct buf *out)
 {
 	const struct streaming *s = state;
@@ -78,9 +85,14 @@ void stream_serialise(const void *state, struct buf *out)
 	put_slot(out, s->deputy);
 	buf_put_f64(out, s->deputy_bench);
 	buf_put_f64(out, s->phi);
-	buf_put_u8(out, (uint8_t)(s->closing | s->again << 1));
+	buf_put_u8(out, (uint8_t)(s->closing | s->again << 1 | (has_ratios(s) ? RATIOS : 0)));
 	if (s->again == STREAM_DEPUTY_AGAIN) {
 		buf_put_f64(out, s->king_mean);
+	}
+	if (has_ratios(s)) {
+		buf_put_f64(out, s->king_ratio);
+		buf_put_f64(out, s->deputy_ratio);
+		buf_put_u8(out, s->test.rated);
 	}
 	for (uint32_t l = 0; l < s->nlevels; l++) {
 		put_slot(out, s->level[l].arm);
@@ -101,10 +113,33 @@ static bool load_bool(struct rd *in)
 	return v == 1;
 }
 
+static double get_ratio(struct rd *in)
+{
+	double v = rd_f64(in);
+
+	if (!(v == 0 || (v >= 1 && isfinite(v)))) {
+		rd_fail(in);
+	}
+	return v;
+}
+
+static void load_ratios(struct streaming *s, struct rd *in)
+{
+	s->king_ratio = get_ratio(in);
+	s->deputy_ratio = get_ratio(in);
+	s->test.rated = load_bool(in);
+	if (!has_ratios(s) || (s->king_ratio > 0 && s->king == STREAM_NONE) ||
+	    (s->deputy_ratio > 0 && s->deputy == STREAM_NONE)) {
+		rd_fail(in);
+	}
+}
+
 static void load_again(struct streaming *s, struct rd *in)
 {
 	unsigned v = rd_u8(in);
+	bool ratios = v & RATIOS;
 
+	v &= ~(unsigned)RATIOS;
 	if (v >> 1 > STREAM_DEPUTY_AGAIN) {
 		rd_fail(in);
 		return;
@@ -114,6 +149,9 @@ static void load_again(struct streaming *s, struct rd *in)
 	if (s->again == STREAM_DEPUTY_AGAIN) {
 		s->king_mean = get_mean(in);
 	}
+	if (ratios) {
+		load_ratios(s, in);
+	}
 }
 
 /* Who is tested again is the one whose turn it is. */
@@ -121,6 +159,9 @@ static void check_again(const struct streaming *s, struct rd *in)
 {
 	uint32_t arm = s->again == STREAM_DEPUTY_AGAIN ? s->deputy : s->king;
 
+	if (s->test.rated && s->test.arm == STREAM_NONE) {
+		rd_fail(in);
+	}
 	if (s->again == STREAM_SETTLED) {
 		return;
 	}

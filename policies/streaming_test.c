@@ -103,8 +103,10 @@ static void crown(struct streaming *s, double mean)
 	}
 	s->deputy = s->king;
 	s->deputy_bench = s->bench;
+	s->deputy_ratio = s->king_ratio;
 	s->king = t->arm;
 	s->bench = mean;
+	s->king_ratio = t->rated ? stream_ratio(s) : 0;
 	s->crowned++;
 	end(s);
 }
@@ -144,6 +146,10 @@ static void settle(struct streaming *s, double king, double deputy)
 	}
 	s->bench = falls ? deputy : king;
 	s->deputy_bench = falls ? king : deputy;
+	if (s->king_ratio > 0 || s->deputy_ratio > 0) {
+		s->king_ratio = stream_ratio(s);
+		s->deputy_ratio = s->deputy == STREAM_NONE ? 0 : s->king_ratio;
+	}
 	if (s->params->mode == STREAM_BUDGET) {
 		s->phi = s->params->crown * (double)s->test.n0;
 	}
@@ -245,12 +251,15 @@ void stream_remove(struct streaming *s, uint32_t slot)
 	if (s->king == slot) {
 		s->king = s->deputy;
 		s->bench = s->deputy_bench;
+		s->king_ratio = s->deputy_ratio;
 		s->deputy = STREAM_NONE;
 		s->deputy_bench = 0;
+		s->deputy_ratio = 0;
 		s->phi = 0;
 	} else if (s->deputy == slot) {
 		s->deputy = STREAM_NONE;
 		s->deputy_bench = 0;
+		s->deputy_ratio = 0;
 	}
 	if (s->test.arm == slot || again) {
 		stream_abort(s);

@@ -207,6 +207,18 @@ void tsallis_arm_add(void *state, uint32_t slot)
 	s->slots = slot + 1;
 }
 
+/* Where a cost is smooth in what the arms stand for, one in the middle costs about the mean. */
+void tsallis_arm_between(void *state, uint32_t slot, uint32_t left, uint32_t right)
+{
+	struct tsallis *s = state;
+
+	for (uint32_t b = 0; b < s->nbins; b++) {
+		s->lhat[(size_t)slot * s->nbins + b] =
+		    (s->lhat[(size_t)left * s->nbins + b] + s->lhat[(size_t)right * s->nbins + b]) /
+		    2;
+	}
+}
+
 void tsallis_arm_set(void *state, uint32_t slot, enum arm_state to)
 {
 	((struct tsallis *)state)->active[slot] = to == ARM_ACTIVE;

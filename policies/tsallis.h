@@ -45,6 +45,7 @@ void tsallis_destroy(void *state);
 uint32_t tsallis_slots(const void *state);
 int tsallis_reserve(void *state, size_t slots);
 void tsallis_arm_add(void *state, uint32_t slot);
+void tsallis_arm_between(void *state, uint32_t slot, uint32_t left, uint32_t right);
 void tsallis_arm_set(void *state, uint32_t slot, enum arm_state to);
 int tsallis_pmf(const void *state, const struct ask *ask, struct rng *rng, double *ret_pmf);
 void tsallis_note(
@@ -76,6 +77,7 @@ int ctx_check(double lo, double hi, struct errinfo *err);
 	.slots = tsallis_slots, \
 	.reserve = tsallis_reserve, \
 	.arm_add = tsallis_arm_add, \
+	.arm_between = tsallis_arm_between, \
 	.arm_set = tsallis_arm_set, \
 	.pmf = tsallis_pmf, \
 	.note = tsallis_note, \

@@ -205,7 +205,8 @@ static void put_feedback(struct buf *out, const struct event_feedback *f, enum e
 	buf_put_u8(out, (uint8_t)f->flags);
 	buf_put_var(out, (f->id ? HAS_ID : 0) | (f->key ? HAS_KEY : 0) | (f->dim ? HAS_X : 0) |
 			     (f->ngroups ? HAS_GROUPS : 0) | (f->nmemo ? HAS_MEMO : 0) |
-			     (f->nresults ? HAS_RESULTS : 0) | (f->arm ? HAS_ARM : 0));
+			     (f->nresults ? HAS_RESULTS : 0) | (f->arm ? HAS_ARM : 0) |
+			     (f->tested ? WAS_TESTED : 0));
 	buf_put_var(out, f->ref);
 	if (f->id) {
 		put_text(out, f->id);
@@ -258,13 +259,17 @@ static void put_arm(struct buf *out, const struct event_arm *a)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct arm_change *c = &a->changes[i];
 
-		buf_put_u8(out, (uint8_t)c->op);
+		buf_put_u8(out, c->between ? WRITTEN_BETWEEN : (uint8_t)c->op);
 		buf_put_var(out, c->slot);
-		if (c->op == ARM_OP_ADD) {
-			put_text(out, c->id);
-			put_text(out, c->label);
-		} else {
+		if (c->op == ARM_OP_SET) {
 			buf_put_u8(out, (uint8_t)c->state);
+			continue;
+		}
+		put_text(out, c->id);
+		put_text(out, c->label);
+		if (c->between) {
+			buf_put_var(out, c->left);
+			buf_put_var(out, c->right);
 		}
 	}
 }

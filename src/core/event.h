@@ -72,7 +72,9 @@ struct arm_change {
 	enum arm_op op;
 	uint32_t slot;
 	const char *id, *label; /* ADD */
-	enum arm_state state;   /* SET */
+	bool between;           /* ADD: these two, of which it begins with the mean */
+	uint32_t left, right;
+	enum arm_state state; /* SET */
 };
 struct event_arm {
 	const struct arm_change *changes;
@@ -116,10 +118,10 @@ struct event_stream {
 	/* OFFER: of its first arm; READ, WITHDRAW: of the arm; SKIP: of the new head. Of a stack
 	 * SKIP passes over this position alone, or, with offer 1, over all that wait. */
 	uint64_t position;
-	/* READ, SKIP, WITHDRAW: seq of the offer that the arm, or the position before the new head,
-	 * is of */
+	/* READ, SKIP, WITHDRAW: seq of the offer of the arm, or of what is before the new head */
 	uint64_t offer;
 	uint32_t slot; /* READ */
+	bool rated;    /* READ: should it be crowned, the ratio is kept; not in logs of before */
 	const char *id, *label;
 };
 

@@ -312,7 +312,7 @@ static void get_group_indices(struct source *s, struct event_feedback *ret)
 static void get_feedback(struct source *s, struct event_feedback *ret, enum event_kind kind)
 {
 	const uint64_t known =
-	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM;
+	    HAS_ID | HAS_KEY | HAS_X | HAS_GROUPS | HAS_MEMO | HAS_RESULTS | HAS_ARM | WAS_TESTED;
 	bool slate;
 	uint64_t bits;
 
@@ -321,6 +321,10 @@ static void get_feedback(struct source *s, struct event_feedback *ret, enum even
 	bits = rd_var(s->in);
 	if ((bits & ~known) || ((bits & HAS_KEY) && kind != EVENT_REWARD) ||
 	    (slate && (ret->flags & (FEEDBACK_FORECAST | FEEDBACK_LEARN | FEEDBACK_LOST)))) {
+		rd_fail(s->in);
+	}
+	ret->tested = bits & WAS_TESTED;
+	if (ret->tested && (kind != EVENT_REWARD || !(ret->flags & FEEDBACK_IS_LATE))) {
 		rd_fail(s->in);
 	}
 	ret->ref = rd_var(s->in);
@@ -365,13 +369,20 @@ static void get_arm(struct source *s, struct event_arm *ret)
 	struct arm_change *c = source_take(s, n, sizeof(*c));
 
 	for (size_t i = 0; c && i < n; i++) {
-		c[i] = (struct arm_change){.op = (enum arm_op)source_choice(s, ARM_OP_SET + 1)};
+		unsigned op = source_choice(s, WRITTEN_OPS);
+
+		c[i] = (struct arm_change){.op = op == WRITTEN_SET ? ARM_OP_SET : ARM_OP_ADD,
+		    .between = op == WRITTEN_BETWEEN};
 		c[i].slot = source_slot(s);
-		if (c[i].op == ARM_OP_ADD) {
-			c[i].id = source_id(s);
-			c[i].label = source_text(s, LABEL_MAX);
-		} else {
+		if (c[i].op == ARM_OP_SET) {
 			c[i].state = (enum arm_state)source_choice(s, ARM_RETIRED + 1);
+			continue;
+		}
+		c[i].id = source_id(s);
+		c[i].label = source_text(s, LABEL_MAX);
+		if (c[i].between) {
+			c[i].left = source_slot(s);
+			c[i].right = source_slot(s);
 		}
 	}
 	ret->changes = c;

@@ -16,6 +16,7 @@ enum {
 	HAS_ARM = 2048,
 	HAS_KEY = 1,
 	HAS_RESULTS = 2,
+	WAS_TESTED = 4,
 };
 
 #define DECISION_FLAGS                                                                             \
@@ -23,6 +24,8 @@ enum {
 #define FEEDBACK_FLAGS 255u
 #define FEEDBACK_ARM_FLAGS (FEEDBACK_LEARN | FEEDBACK_LOST | FEEDBACK_REVIVED | FEEDBACK_CLIPPED)
 
+/* How the operations on arms are written. An arm between others was not known at first. */
+enum { WRITTEN_ADD, WRITTEN_SET, WRITTEN_BETWEEN, WRITTEN_OPS };
 #define GROUP_REMOVED 0 /* what becomes of a group: nothing else yet */
 
 /* event_stream.c */

@@ -8,6 +8,7 @@ const char *const stream_op_names[STREAM_OPS + 1] = {
     "offer", "read", "skip", "close", "recheck", "withdraw", NULL};
 
 enum { REMEMBERED = 1, STACKED = 2 }; /* of an offer */
+enum { RATED = 128 };                 /* beside the operation */
 
 static bool is_bare(enum stream_op op)
 {
@@ -22,7 +23,7 @@ static void put_arm(struct buf *out, const char *id, const char *label)
 
 void event_put_stream(struct buf *out, const struct event_stream *s)
 {
-	buf_put_u8(out, (uint8_t)s->op);
+	buf_put_u8(out, (uint8_t)(s->op | (s->rated ? RATED : 0)));
 	if (is_bare(s->op)) {
 		return;
 	}
@@ -53,7 +54,14 @@ void event_put_stream(struct buf *out, const struct event_stream *s)
 
 void event_get_stream(struct source *s, struct event_stream *ret)
 {
-	ret->op = (enum stream_op)source_choice(s, STREAM_OPS);
+	unsigned op = rd_u8(s->in);
+
+	ret->rated = op & RATED;
+	ret->op = (enum stream_op)(op & ~(unsigned)RATED);
+	if (ret->op >= STREAM_OPS || (ret->rated && ret->op != STREAM_READ)) {
+		ret->op = STREAM_CLOSE;
+		rd_fail(s->in);
+	}
 	if (is_bare(ret->op)) {
 		return;
 	}

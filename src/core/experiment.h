@@ -93,11 +93,12 @@ int experiment_void(const struct experiment *e, const struct event *d, const str
 int experiment_expire(const struct experiment *e, const struct event *d, const struct pending *p,
     uint64_t at_us, struct arena *mem, struct event *ret_ev);
 /* Arms to add; an id that is there, or twice in the list, is RC_CONFLICT. RC_LIMIT. RC_EXISTS:
- * none, no event needed. */
-int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
-    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err);
-/* A group is forgotten, with what was learnt in it; it may come again, as new. The event borrows
- * its id. RC_NOT_FOUND. */
+ * none, no event needed. Some of them, by `between` (NULL: none), as means of arms that are there;
+ * RC_INVALID: no such arm, the same one twice, or the policy has no means. RC_STATE: retired. */
+int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms,
+    const struct between *between, size_t n, uint64_t at_us, struct arena *mem,
+    struct event *ret_ev, struct errinfo *err);
+/* Forgets a group; it may come again, as new. The event borrows its id. RC_NOT_FOUND. */
 int experiment_remove_group(const struct experiment *e, const char *id, uint64_t at_us,
     struct event *ret_ev, struct errinfo *err);
 int experiment_set_arm(const struct experiment *e, uint32_t slot, enum arm_state to, uint64_t at_us,

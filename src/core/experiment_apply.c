@@ -246,6 +246,7 @@ static bool feedback_fits(const struct experiment *e, const struct event *ev)
 	bool slate = f->flags & FEEDBACK_SLATE, forecast = f->flags & FEEDBACK_FORECAST;
 
 	if (f->ref == 0 || f->ref >= ev->seq || (e->dim && f->dim != e->dim) ||
+	    (f->tested && !backlog_explores(e, f->memo, f->nmemo)) ||
 	    ((f->flags & FEEDBACK_CLOSE) && e->totals.open == 0) ||
 	    slate != experiment_is_slate(e) || forecast != !!(e->traits & POLICY_FORECAST) ||
 	    !results_fit(e, f)) {
@@ -294,6 +295,9 @@ static int apply_feedback(struct experiment *e, const struct event *ev)
 		return RC_CORRUPT;
 	}
 	count_feedback(&e->totals, ev);
+	if (f->tested) {
+		e->backlog->late++;
+	}
 	if (ev->kind == EVENT_EXPIRY && f->ref > e->expired_ref) {
 		e->expired_ref = f->ref;
 	}
@@ -318,7 +322,8 @@ static int apply_feedback(struct experiment *e, const struct event *ev)
 static bool arm_change_fits(const struct experiment *e, const struct arm_change *c, uint32_t *next)
 {
 	if (c->op == ARM_OP_ADD) {
-		return c->slot == (*next)++ && arms_find(&e->arms, c->id) == ARM_NONE;
+		return c->slot == (*next)++ && arms_find(&e->arms, c->id) == ARM_NONE &&
+		       (!c->between || experiment_refines(e, c->left, c->right));
 	}
 	return c->slot < e->arms.n && e->arms.arm[c->slot].state != ARM_RETIRED;
 }
@@ -337,6 +342,9 @@ static int apply_arm(struct experiment *e, const struct event *ev)
 
 		if (c->op == ARM_OP_ADD) {
 			experiment_add_arm(e, c->id, c->label);
+			if (c->between) {
+				e->ops->arm_between(e->state, c->slot, c->left, c->right);
+			}
 		} else if (e->arms.arm[c->slot].state != c->state) {
 			arms_set(&e->arms, c->slot, c->state);
 			backlog_keep(e, c->slot);

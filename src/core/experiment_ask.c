@@ -345,6 +345,7 @@ int experiment_reward(const struct experiment *e, const struct event *d, const s
 	f->key = in->key;
 	f->fingerprint = in->key ? in->fingerprint : 0;
 	f->flags |= late ? FEEDBACK_IS_LATE : 0;
+	f->tested = late && backlog_explores(e, f->memo, f->nmemo);
 	if (f->flags & FEEDBACK_SLATE) {
 		rc = experiment_slate_reward(e, d, p, in, late, mem, &ev, err);
 	} else {

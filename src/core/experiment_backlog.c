@@ -117,8 +117,13 @@ int backlog_decide(struct experiment *e, const struct event_decision *d)
 	if (!d->arm) { /* as older versions wrote it */
 		backlog_keep(e, d->picks[0].slot);
 	}
-	e->backlog->explored += e->ops->stream->explores(d->memo, d->nmemo);
+	e->backlog->explored += backlog_explores(e, d->memo, d->nmemo);
 	return 0;
+}
+
+bool backlog_explores(const struct experiment *e, const void *memo, size_t n)
+{
+	return e->ops->stream && e->ops->stream->explores(memo, n);
 }
 
 static int reserve_gone(struct backlog *b, uint32_t n)
@@ -214,7 +219,7 @@ static int apply_read(struct experiment *e, const struct event *ev)
 	}
 	b->slot[s->slot] = (struct stream_slot){.added = ev->seq};
 	leave(b, s, backlog_is_stacked(e));
-	e->ops->stream->read(e->state, s->slot);
+	e->ops->stream->read(e->state, s->slot, s->rated);
 	return 0;
 }
 
@@ -309,9 +314,11 @@ int backlog_apply(struct experiment *e, const struct event *ev)
 
 /* ---- snapshots ---- */
 
-bool backlog_is_plain(const struct experiment *e)
+enum backlog_form backlog_form(const struct experiment *e)
 {
-	return !backlog_is_stacked(e) && e->backlog->ngone == 0;
+	return e->backlog->late                                 ? BACKLOG_LATE
+	       : backlog_is_stacked(e) || e->backlog->ngone > 0 ? BACKLOG_GONE
+								: BACKLOG_PLAIN;
 }
 
 static void save_gone(const struct backlog *b, struct buf *out)
@@ -332,8 +339,7 @@ static int load_gone(struct experiment *e, struct rd *in)
 	b->top = rd_var(in);
 	n = rd_count(in, 1);
 	if (in->rc || n > WITHDRAWN_MAX || n > b->offered - b->head || b->top > b->offered ||
-	    (backlog_is_stacked(e) ? (b->top == 0) != (b->head == b->offered)
-				   : b->top > 0 || n == 0)) {
+	    (backlog_is_stacked(e) ? (b->top == 0) != (b->head == b->offered) : b->top > 0)) {
 		return RC_CORRUPT;
 	}
 	rc = reserve_gone(b, (uint32_t)n);
@@ -371,12 +377,15 @@ void backlog_save(const struct experiment *e, struct buf *out)
 		buf_put_var(out, b->slot[slot].added);
 		buf_put_u8(out, b->slot[slot].kept);
 	}
-	if (!backlog_is_plain(e)) {
+	if (backlog_form(e) >= BACKLOG_GONE) {
 		save_gone(b, out);
+	}
+	if (b->late) {
+		buf_put_var(out, b->late);
 	}
 }
 
-int backlog_load(struct experiment *e, struct rd *in, bool plain)
+int backlog_load(struct experiment *e, struct rd *in, enum backlog_form form)
 {
 	struct backlog *b = e->backlog;
 	int rc = backlog_reserve(e);
@@ -403,10 +412,14 @@ int backlog_load(struct experiment *e, struct rd *in, bool plain)
 	}
 	if (in->rc || b->head > b->offered || b->tail_seq > e->seq || b->head_seq < 1 ||
 	    b->head_seq > b->tail_seq || b->explored > e->totals.decisions ||
-	    (plain && backlog_is_stacked(e))) {
+	    (form == BACKLOG_PLAIN && backlog_is_stacked(e))) {
 		return RC_CORRUPT;
 	}
-	rc = plain ? 0 : load_gone(e, in);
+	rc = form >= BACKLOG_GONE ? load_gone(e, in) : 0;
+	b->late = rc == 0 && form == BACKLOG_LATE ? rd_var(in) : 0;
+	if (rc == 0 && (b->late > e->totals.late || backlog_form(e) != form)) {
+		return RC_CORRUPT;
+	}
 	return rc == 0 && b->skipped > b->head + b->ngone ? RC_CORRUPT : rc;
 }
 

@@ -83,8 +83,54 @@ static int check_distinct(
 	return 0;
 }
 
-int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms, size_t n,
-    uint64_t at_us, struct arena *mem, struct event *ret_ev, struct errinfo *err)
+bool experiment_refines(const struct experiment *e, uint32_t left, uint32_t right)
+{
+	return e->ops->arm_between && left != right && left < e->arms.n && right < e->arms.n &&
+	       e->arms.arm[left].state != ARM_RETIRED && e->arms.arm[right].state != ARM_RETIRED;
+}
+
+static int find_neighbour(const struct experiment *e, const char *id, const char *pointer,
+    uint32_t *ret, struct errinfo *err)
+{
+	*ret = arms_find(&e->arms, id);
+	if (*ret == ARM_NONE) {
+		return err_set(err, RC_INVALID, "unknown_arm", pointer, "no arm %s", id);
+	}
+	if (e->arms.arm[*ret].state == ARM_RETIRED) {
+		return err_set(err, RC_STATE, "arm_retired", pointer,
+		    "arm %s is retired: what it cost is old", id);
+	}
+	return 0;
+}
+
+/* What lies between two arms of a grid begins with the mean of what they have. */
+static int place_between(const struct experiment *e, const struct between *b, size_t i,
+    struct arm_change *c, struct errinfo *err)
+{
+	char pointer[32];
+	int rc;
+
+	if (!b->left) {
+		return 0;
+	}
+	snprintf(pointer, sizeof(pointer), "/%zu/between", i);
+	if (!e->ops->arm_between) {
+		return err_set(err, RC_INVALID, "not_supported", pointer,
+		    "policy %s does not take an arm as the mean of others", e->ops->name);
+	}
+	rc = find_neighbour(e, b->left, pointer, &c->left, err);
+	rc = rc ? rc : find_neighbour(e, b->right, pointer, &c->right, err);
+	if (rc == 0 && c->left == c->right) {
+		return err_set(err, RC_INVALID, "out_of_range", pointer,
+		    "an arm lies between two that differ");
+	}
+	c->between = true;
+	return rc;
+}
+
+int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms,
+    const struct between *between, size_t n, uint64_t at_us, struct arena *mem,
+    struct event *ret_ev, struct errinfo *err)
 {
 	size_t most = e->ops->draw ? ARMS_MAX : SCAN_MAX;
 	struct arm_change *c;
@@ -109,14 +155,15 @@ int experiment_add_arms(const struct experiment *e, const struct spec_arm *arms,
 		return out_of_memory(err);
 	}
 	for (size_t i = 0; i < n; i++) {
-		rc = check_new_arm(e, arms, i, err);
-		if (rc) {
-			return rc;
-		}
 		c[i] = (struct arm_change){.op = ARM_OP_ADD,
 		    .slot = e->arms.n + (uint32_t)i,
 		    .id = arms[i].id,
 		    .label = arms[i].label};
+		rc = check_new_arm(e, arms, i, err);
+		rc = rc || !between ? rc : place_between(e, &between[i], i, &c[i], err);
+		if (rc) {
+			return rc;
+		}
 	}
 	start(e, EVENT_ARM, at_us, ret_ev);
 	ret_ev->arm = (struct event_arm){.changes = c, .n = n};

@@ -15,7 +15,7 @@ struct stream_slot {
 /* The arms that wait, counted; see experiment_stream.h. */
 struct backlog {
 	uint64_t added; /* arms that came by other events */
-	uint64_t offered, head, top, head_seq, tail_seq, skipped, explored;
+	uint64_t offered, head, top, head_seq, tail_seq, skipped, explored, late;
 	uint64_t *gone; /* positions that wait and were withdrawn, ascending */
 	uint32_t ngone, gone_cap;
 	struct stream_slot *slot;
@@ -61,6 +61,8 @@ int experiment_reserve_arms(struct experiment *e, size_t n, size_t text_bytes, s
 void experiment_add_arm(struct experiment *e, const char *id, const char *label);
 /* The number of a group that is there; ARM_NONE when it never was or was removed. */
 uint32_t experiment_group(const struct experiment *e, const char *id);
+/* May an arm be added as the mean of these? */
+bool experiment_refines(const struct experiment *e, uint32_t left, uint32_t right);
 int experiment_set_params(
     struct experiment *e, const struct experiment_spec *spec, struct errinfo *err);
 void experiment_free_lists(struct experiment *e);
@@ -90,8 +92,9 @@ uint64_t backlog_waiting(const struct backlog *b);
 uint32_t backlog_gone_before(const struct backlog *b, uint64_t position);
 /* A slot that may be given away; one whose decisions do not say their arm is not. */
 bool backlog_is_free(const struct experiment *e, uint32_t slot);
-/* Is it saved as it was before arms could be withdrawn, and stacked? */
-bool backlog_is_plain(const struct experiment *e);
+/* How it is saved: a later form has what the one before has no place for. */
+enum backlog_form { BACKLOG_PLAIN, BACKLOG_GONE, BACKLOG_LATE };
+enum backlog_form backlog_form(const struct experiment *e);
 /* Without a stream the rest does nothing. */
 int backlog_init(struct experiment *e); /* RC_MEMORY */
 void backlog_release(struct experiment *e);
@@ -99,12 +102,14 @@ int backlog_reserve(struct experiment *e); /* as many slots as there is room for
 int backlog_reserve_event(struct experiment *e, const struct event_stream *s);
 int backlog_apply(struct experiment *e, const struct event *ev); /* RC_CORRUPT, nothing changed */
 int backlog_decide(struct experiment *e, const struct event_decision *d);
+bool backlog_explores(const struct experiment *e, const void *memo, size_t n); /* a test pull? */
 void backlog_add_arm(struct experiment *e, uint32_t slot);
 void backlog_keep(struct experiment *e, uint32_t slot); /* never to be used again */
 /* Was the decision about the arm that stands there now? */
 bool backlog_is_of(const struct experiment *e, uint32_t slot, uint64_t decision_seq);
 void backlog_save(const struct experiment *e, struct buf *out);
-int backlog_load(struct experiment *e, struct rd *in, bool plain); /* RC_CORRUPT, RC_MEMORY */
+int backlog_load(
+    struct experiment *e, struct rd *in, enum backlog_form form); /* RC_CORRUPT, RC_MEMORY */
 void backlog_loaded(struct experiment *e); /* the policy's state is there, too */
 
 bool experiment_is_slate(const struct experiment *e);

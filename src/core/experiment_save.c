@@ -9,6 +9,7 @@
 #define SAVE_VERSION 1
 #define SAVE_VERSION_STREAM 2 /* of a policy with a stream: with a backlog */
 #define SAVE_VERSION_GONE 3   /* stacked, or with arms that were withdrawn */
+#define SAVE_VERSION_LATE 4   /* with pulls of tests that were rewarded late */
 #define SAVE_MAX ((size_t)2 << 30)
 #define PARAMS_MAX 64
 
@@ -76,9 +77,7 @@ static void save_totals(const struct totals *t, struct buf *out)
 
 static unsigned version_of(const struct experiment *e)
 {
-	return !e->ops->stream       ? SAVE_VERSION
-	       : backlog_is_plain(e) ? SAVE_VERSION_STREAM
-				     : SAVE_VERSION_GONE;
+	return e->ops->stream ? SAVE_VERSION_STREAM + backlog_form(e) : SAVE_VERSION;
 }
 
 void experiment_save(const struct experiment *e, struct buf *out)
@@ -285,7 +284,8 @@ static int load_state(struct rd *in, struct experiment *e, unsigned saved)
 		return rc;
 	}
 	version = rd_var(in);
-	rc = backlog_load(e, in, saved != SAVE_VERSION_GONE);
+	rc = backlog_load(
+	    e, in, saved > SAVE_VERSION_STREAM ? saved - SAVE_VERSION_STREAM : BACKLOG_PLAIN);
 	if (rc) {
 		return rc;
 	}
@@ -320,7 +320,7 @@ int experiment_load(
 	unsigned version = rd_u8(in);
 	int rc;
 
-	if (in->rc || version < SAVE_VERSION || version > SAVE_VERSION_GONE) {
+	if (in->rc || version < SAVE_VERSION || version > SAVE_VERSION_LATE) {
 		return in->rc || version == 0 ? RC_CORRUPT : RC_VERSION;
 	}
 	arena_init(&mem, 1u << 20);

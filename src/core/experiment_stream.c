@@ -23,6 +23,11 @@ bool experiment_is_withdrawn(const struct experiment *e, uint64_t position)
 	       backlog_gone_before(e->backlog, position + 1);
 }
 
+bool experiment_holds(const struct experiment *e, uint32_t slot)
+{
+	return e->ops->stream->holds(e->state, slot);
+}
+
 void experiment_stream_status(const struct experiment *e, struct stream_status *ret)
 {
 	const struct backlog *b = e->backlog;
@@ -35,7 +40,8 @@ void experiment_stream_status(const struct experiment *e, struct stream_status *
 	    .head_seq = b->head_seq,
 	    .tail_seq = b->tail_seq,
 	    .skipped = b->skipped,
-	    .explored = b->explored};
+	    .explored = b->explored,
+	    .late = b->late};
 }
 
 void experiment_stream_view(const struct experiment *e, struct stream_view *ret)
@@ -102,6 +108,7 @@ void experiment_read(const struct experiment *e, uint64_t position, uint64_t off
 	    .position = position,
 	    .offer = offer,
 	    .slot = same != ARM_NONE ? same : free_slot(e),
+	    .rated = true,
 	    .id = arm->id,
 	    .label = arm->label};
 }

@@ -15,6 +15,7 @@ struct stream_status {
 	uint64_t head_seq,
 	    tail_seq; /* the offers of the position before head or top, of the newest */
 	uint64_t skipped, explored; /* arms that were not read; decisions that were test pulls */
+	uint64_t late;              /* of these, rewards that came when they had been given up */
 };
 
 bool experiment_has_stream(const struct experiment *e);
@@ -22,6 +23,8 @@ bool experiment_has_stream(const struct experiment *e);
 struct stream_rules experiment_stream_rules(const struct experiment *e);
 void experiment_stream_status(const struct experiment *e, struct stream_status *ret);
 void experiment_stream_view(const struct experiment *e, struct stream_view *ret);
+/* May the arm in this slot still be drawn, or be needed? */
+bool experiment_holds(const struct experiment *e, uint32_t slot);
 /* Was the arm at this position withdrawn, and has its turn not come yet? */
 bool experiment_is_withdrawn(const struct experiment *e, uint64_t position);
 /* Is the next arm of the backlog to be read now? */

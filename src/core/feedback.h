@@ -57,6 +57,7 @@ struct event_feedback {
 	const void *memo; /* copied from the decision */
 	size_t nmemo;
 	const char *arm;      /* likewise; of a policy with a stream only */
+	bool tested;          /* late, and of a pull of a test; logs of before do not say it */
 	double prediction;    /* with FEEDBACK_FORECAST, copied likewise */
 	const char *key;      /* NULL when none */
 	uint64_t fingerprint; /* of the request; 0 without key */

@@ -77,6 +77,9 @@ struct policy_ops {
 	int (*reserve)(void *state, size_t slots);
 
 	void (*arm_add)(void *state, uint32_t slot); /* changes; the next slot, active */
+	/* changes; optional: the arm that was just added lies between two others, of which nothing
+	 * is retired, and is thought to be like them */
+	void (*arm_between)(void *state, uint32_t slot, uint32_t left, uint32_t right);
 	/* changes; what is learnt of this and the other arms stays */
 	void (*arm_set)(void *state, uint32_t slot, enum arm_state to);
 

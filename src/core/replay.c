@@ -288,6 +288,7 @@ static int derive_feedback(struct replay *r, const struct event *ev, struct erri
 	if (!again.kind) {
 		return replay_diverge(r, ev, "a reward is logged that counts for nothing");
 	}
+	again.feedback.tested = again.feedback.tested && f->tested; /* older logs do not say it */
 	return replay_compare(r, ev, &again, err);
 }
 

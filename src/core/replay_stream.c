@@ -125,6 +125,7 @@ static int derive_read(struct replay *r, const struct event *ev, struct errinfo 
 		return replay_diverge(r, ev, "arm %.64s was withdrawn", s->id);
 	}
 	experiment_read(r->e, s->position, s->offer, arm, ev->at_us, &again);
+	again.stream.rated = again.stream.rated && s->rated; /* older logs do not say it */
 	return replay_compare(r, ev, &again, err);
 }
 

@@ -61,6 +61,11 @@ struct spec_arm {
 	const char *id, *label; /* label "" when none */
 };
 
+/* Of an arm that is added: ids of the two that it lies between; NULL: none. */
+struct between {
+	const char *left, *right;
+};
+
 struct experiment_spec {
 	const char *name;
 	const char *policy;

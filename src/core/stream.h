@@ -21,6 +21,7 @@ struct stream_view {
 	uint32_t king, test; /* slots, or SLOT_NONE */
 	double bench;        /* of the king; 0 without one */
 	double ratio;        /* decisions per arm that comes, as it is now */
+	double king_ratio;   /* as it was when the king was crowned; 0: not known */
 	uint64_t crowned, dropped, expired;
 	bool rechecking; /* asked for, or under way */
 	bool rechecks;   /* it can be asked for at all */
@@ -34,8 +35,9 @@ struct stream_ops {
 	bool (*holds)(const void *state, uint32_t slot);
 	/* changes; so many arms ever came and so many wait outside. Not saved: told after load. */
 	void (*queue)(void *state, uint64_t offered, uint64_t waiting);
-	/* changes; an arm that is new stands in this slot, the next one or one not held. */
-	void (*read)(void *state, uint32_t slot);
+	/* changes; an arm that is new stands in this slot, the next one or one not held. Rated: is
+	 * the ratio at its crowning kept? */
+	void (*read)(void *state, uint32_t slot, bool rated);
 	/* changes; no more arms come, or one did */
 	void (*close)(void *state, bool closed);
 	/* changes; the best so far is to be measured anew. False, nothing changed: nothing is. */

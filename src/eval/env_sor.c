@@ -16,11 +16,11 @@
 #include "json/bind.h"
 
 #define OMEGAS 20
-#define POINTS 10
 #define COST_MAX 10000
-#define LONGEST_B 10.0
 #define STEPS_MAX 100000
 #define CELLS_MAX 200
+
+_Static_assert(OMEGAS <= SOR_EACH_MAX, "the omegas are solved at once");
 
 enum problem { PROBLEM_IID, PROBLEM_HEAT };
 
@@ -110,23 +110,18 @@ static double cost_of(uint32_t iterations)
 
 static void draw_iid(struct sor_env *s, struct rng *rng)
 {
-	bool high = s->given.spread;
-	struct grid_matrix a = {.points = POINTS, .side = 1};
-	double b[POINTS * POINTS], norm;
+	struct sor_system system;
+	double omega[OMEGAS], work[OMEGAS * (SOR_POINTS + 2) * (SOR_POINTS + 2)];
+	uint32_t sweeps[OMEGAS];
 
-	s->x = -0.15 + 0.6 * rng_beta(rng, high ? 0.5 : 2, high ? 1.5 : 6);
-	a.diagonal = 4 + s->x;
-	do {
-		norm = 0;
-		for (size_t i = 0; i < POINTS * POINTS; i++) {
-			b[i] = rng_normal(rng);
-			norm += b[i] * b[i];
-		}
-	} while (norm > LONGEST_B * LONGEST_B);
+	sor_draw(&system, s->given.spread, rng);
+	s->x = system.x;
 	for (uint32_t i = 0; i < OMEGAS; i++) {
-		double x[POINTS * POINTS] = {0};
-
-		s->cost[i] = sor_solve(&a, b, x, omega_of(i), 1e-8, COST_MAX);
+		omega[i] = omega_of(i);
+	}
+	sor_solve_each(&system.a, system.b, OMEGAS, omega, 1e-8, COST_MAX, work, sweeps);
+	for (uint32_t i = 0; i < OMEGAS; i++) {
+		s->cost[i] = sweeps[i];
 	}
 }
 

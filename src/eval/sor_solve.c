@@ -10,6 +10,7 @@
 #define PI 3.14159265358979323846
 #define STEP 1e-3
 #define TOL 1e-8
+#define LONGEST_B 10.0
 
 static double dot(size_t n, const double *a, const double *b)
 {
@@ -86,6 +87,117 @@ uint32_t sor_solve(
 		}
 	}
 	return cap;
+}
+
+double sor_best_omega(const struct grid_matrix *a)
+{
+	double beta = 4 * a->side * cos(PI / (a->points + 1)) / a->diagonal;
+	double root = beta / (1 + sqrt(1 - beta * beta));
+
+	return 1 + root * root;
+}
+
+void sor_draw(struct sor_system *s, bool varied, struct rng *rng)
+{
+	double norm;
+
+	s->x = -0.15 + 0.6 * rng_beta(rng, varied ? 0.5 : 2, varied ? 1.5 : 6);
+	s->a = (struct grid_matrix){.points = SOR_POINTS, .diagonal = 4 + s->x, .side = 1};
+	do {
+		norm = 0;
+		for (size_t i = 0; i < SOR_POINTS * SOR_POINTS; i++) {
+			s->b[i] = rng_normal(rng);
+			norm += s->b[i] * s->b[i];
+		}
+	} while (norm > LONGEST_B * LONGEST_B);
+}
+
+/* An omega a lane. */
+struct lanes {
+	size_t open, stride; /* lanes before `open` are still at work */
+	double *x;           /* [point * stride + lane]; a rim of zeros stands around the points */
+	double omega[SOR_EACH_MAX], square[SOR_EACH_MAX]; /* of the residual */
+	uint32_t which[SOR_EACH_MAX];                     /* of the caller's omegas it is */
+};
+
+static void sweep_lanes(const struct grid_matrix *a, const double *b, struct lanes *l)
+{
+	size_t m = a->points, n = l->stride, w = (m + 2) * n;
+	double side = a->side, diagonal = a->diagonal;
+
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			double *restrict at = l->x + (row + 1) * w + (col + 1) * n;
+			const double *up = at - w, *left = at - n, *down = at + w, *right = at + n;
+			double here = b[row * m + col];
+
+			for (size_t j = 0; j < l->open; j++) {
+				double near = (up[j] + left[j]) + (down[j] + right[j]);
+
+				at[j] += l->omega[j] * ((here + side * near) / diagonal - at[j]);
+			}
+		}
+	}
+}
+
+static void residual_lanes(const struct grid_matrix *a, const double *b, struct lanes *l)
+{
+	size_t m = a->points, n = l->stride, w = (m + 2) * n;
+	double side = a->side, diagonal = a->diagonal;
+
+	memset(l->square, 0, sizeof(l->square));
+	for (size_t row = 0; row < m; row++) {
+		for (size_t col = 0; col < m; col++) {
+			const double *at = l->x + (row + 1) * w + (col + 1) * n;
+			const double *up = at - w, *left = at - n, *down = at + w, *right = at + n;
+			double here = b[row * m + col], *restrict square = l->square;
+
+			for (size_t j = 0; j < l->open; j++) {
+				double near = (up[j] + left[j]) + (down[j] + right[j]);
+				double r = here - diagonal * at[j] + side * near;
+
+				square[j] += r * r;
+			}
+		}
+	}
+}
+
+/* The last lane takes the place of one that is done. */
+static void close_lane(struct lanes *l, size_t points, size_t lane)
+{
+	size_t last = --l->open;
+
+	for (size_t i = 0; i < points; i++) {
+		l->x[i * l->stride + lane] = l->x[i * l->stride + last];
+	}
+	l->omega[lane] = l->omega[last];
+	l->square[lane] = l->square[last];
+	l->which[lane] = l->which[last];
+}
+
+void sor_solve_each(const struct grid_matrix *a, const double *b, size_t n, const double *omega,
+    double tol, uint32_t cap, double *work, uint32_t *ret)
+{
+	size_t m = a->points, rimmed = (m + 2) * (m + 2);
+	double enough = tol * sqrt(dot(m * m, b, b));
+	struct lanes l = {.open = n, .stride = n, .x = work};
+
+	memset(l.x, 0, n * rimmed * sizeof(*l.x));
+	for (size_t i = 0; i < n; i++) {
+		l.omega[i] = omega[i];
+		l.which[i] = (uint32_t)i;
+		ret[i] = cap;
+	}
+	for (uint32_t k = 1; k < cap && l.open; k++) {
+		sweep_lanes(a, b, &l);
+		residual_lanes(a, b, &l);
+		for (size_t i = l.open; i-- > 0;) {
+			if (sqrt(l.square[i]) < enough) {
+				ret[l.which[i]] = k;
+				close_lane(&l, rimmed, i);
+			}
+		}
+	}
 }
 
 /* z = M^-1 r for M = (D + omega L') D^-1 (D + omega L), up to a factor, which changes nothing. */

@@ -17,11 +17,21 @@ static int no_memory(struct errinfo *err)
 
 struct arm_object {
 	const char *id, *label;
+	struct bind_ids between;
 };
 
+#define ARM_FIELDS                                                                                 \
+	{"id", BIND_ID, offsetof(struct arm_object, id), BIND_REQUIRED, 0, 0, NULL},               \
+	{                                                                                          \
+		"label", BIND_TEXT, offsetof(struct arm_object, label), 0, 0, LABEL_MAX, NULL      \
+	}
 static const struct bind_field arm_fields[] = {
-    {"id", BIND_ID, offsetof(struct arm_object, id), BIND_REQUIRED, 0, 0, NULL},
-    {"label", BIND_TEXT, offsetof(struct arm_object, label), 0, 0, LABEL_MAX, NULL},
+    ARM_FIELDS,
+    {.name = NULL},
+};
+static const struct bind_field new_arm_fields[] = {
+    ARM_FIELDS,
+    {"between", BIND_IDS, offsetof(struct arm_object, between), 0, 0, 2, NULL},
     {.name = NULL},
 };
 
@@ -61,14 +71,34 @@ static int arm_from_number(const json_t *v, const char *pointer, struct arena *m
 		   : err_set(err, RC_INVALID, "invalid_id", pointer, "%s cannot be an id", text);
 }
 
+static int neighbours(
+    const struct bind_ids *ids, const char *pointer, struct between *ret, struct errinfo *err)
+{
+	char where[BIND_POINTER_MAX];
+
+	*ret = (struct between){.left = NULL};
+	if (!ids->given) {
+		return 0;
+	}
+	if (ids->n != 2) {
+		bind_pointer(pointer, "between", where);
+		return err_set(err, RC_INVALID, "out_of_range", where,
+		    "an arm lies between two others: their ids");
+	}
+	*ret = (struct between){ids->id[0], ids->id[1]};
+	return 0;
+}
+
+/* ret_between: NULL where an arm has no neighbours. */
 static int one_arm(const json_t *v, const char *pointer, struct arena *mem, struct spec_arm *ret,
-    struct errinfo *err)
+    struct between *ret_between, struct errinfo *err)
 {
 	struct arm_object a = {.label = ""};
 	int rc = 0;
 
 	if (json_is_object(v)) {
-		rc = bind_object(v, arm_fields, pointer, mem, &a, err);
+		rc = bind_object(
+		    v, ret_between ? new_arm_fields : arm_fields, pointer, mem, &a, err);
 	} else if (json_is_number(v)) {
 		rc = arm_from_number(v, pointer, mem, &a, err);
 	} else if (json_is_string(v) && id_is_valid(json_string_value(v))) {
@@ -80,14 +110,15 @@ static int one_arm(const json_t *v, const char *pointer, struct arena *mem, stru
 		    "{\"id\",\"label\"}");
 	}
 	*ret = (struct spec_arm){.id = a.id, .label = a.label};
-	return rc;
+	return rc || !ret_between ? rc : neighbours(&a.between, pointer, ret_between, err);
 }
 
-int arms_from_json(const json_t *v, const char *pointer, size_t max, struct arena *mem,
-    struct spec_arm **ret, size_t *ret_n, struct errinfo *err)
+static int read_arms(const json_t *v, const char *pointer, size_t max, struct arena *mem,
+    struct spec_arm **ret, struct between **ret_between, size_t *ret_n, struct errinfo *err)
 {
 	size_t n = json_is_array(v) ? json_array_size(v) : 1;
 	struct spec_arm *arms = arena_array(mem, n, sizeof(*arms));
+	struct between *between = ret_between ? arena_array(mem, n, sizeof(*between)) : NULL, *b;
 	char where[BIND_POINTER_MAX];
 	int rc = 0;
 
@@ -95,20 +126,36 @@ int arms_from_json(const json_t *v, const char *pointer, size_t max, struct aren
 		return err_set(
 		    err, RC_LIMIT, "too_many", pointer, "at most %zu arms in a request", max);
 	}
-	if (!arms) {
+	if (!arms || (ret_between && !between)) {
 		return no_memory(err);
 	}
 	if (!json_is_array(v)) {
-		rc = one_arm(v, pointer, mem, arms, err);
+		rc = one_arm(v, pointer, mem, arms, between, err);
 	}
 	for (size_t i = 0; rc == 0 && json_is_array(v) && i < n; i++) {
-		rc = one_arm(json_array_get(v, i), "", mem, &arms[i], NULL);
+		b = between ? &between[i] : NULL;
+		rc = one_arm(json_array_get(v, i), "", mem, &arms[i], b, NULL);
 		if (rc) { /* where is said only of what is wrong */
 			snprintf(where, sizeof(where), "%s/%zu", pointer, i);
-			rc = one_arm(json_array_get(v, i), where, mem, &arms[i], err);
+			rc = one_arm(json_array_get(v, i), where, mem, &arms[i], b, err);
 		}
 	}
 	*ret = arms;
 	*ret_n = n;
+	if (ret_between) {
+		*ret_between = between;
+	}
 	return rc;
+}
+
+int arms_from_json(const json_t *v, const char *pointer, size_t max, struct arena *mem,
+    struct spec_arm **ret, size_t *ret_n, struct errinfo *err)
+{
+	return read_arms(v, pointer, max, mem, ret, NULL, ret_n, err);
+}
+
+int new_arms_from_json(const json_t *v, size_t max, struct arena *mem, struct spec_arm **ret,
+    struct between **ret_between, size_t *ret_n, struct errinfo *err)
+{
+	return read_arms(v, "", max, mem, ret, ret_between, ret_n, err);
 }

@@ -346,6 +346,9 @@ static int put_feedback(json_t *o, const struct experiment *e, const struct even
 		!(f->flags & FEEDBACK_SLATE))) {
 		rc |= set(o, f->flags & FEEDBACK_LEARN ? "learnt" : "held", json_real(f->learn));
 	}
+	if (f->tested) {
+		rc |= set(o, "tested", json_true());
+	}
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (f->flags & flags[i].flag) {
 			rc |= set(o, flags[i].name, json_true());
@@ -374,6 +377,10 @@ static int put_arms(json_t *o, const struct experiment *e, const struct event_ar
 			: json_pack("{ss so ss}", "op", "set", "arm", id_of(e, c->slot), "state",
 			      arm_state_names[c->state]);
 
+		if (c->between) {
+			rc |= set(one, "between",
+			    json_pack("[oo]", id_of(e, c->left), id_of(e, c->right)));
+		}
 		rc |= json_array_append_new(list, one);
 	}
 	return rc | set(o, "changes", list);
@@ -390,6 +397,9 @@ static int put_stream(json_t *o, const struct event_stream *s)
 	rc |= set(o, "position", json_integer((json_int_t)s->position));
 	if (s->op != STREAM_OFFER) {
 		rc |= set(o, "offer", json_integer((json_int_t)s->offer));
+	}
+	if (s->rated) {
+		rc |= set(o, "rated", json_true());
 	}
 	if (s->op == STREAM_READ) {
 		rc |= set(o, "slot", json_integer(s->slot));

@@ -18,7 +18,8 @@ struct line {
 	const json_t *fallback, *window, *expires_at;
 	const json_t *arms, *pmf, *rewards, *awake, *context, *x, *changes, *policy, *params;
 	struct bind_ids eligible, active, groups, features;
-	bool auto_groups, remember, deferred, slate, closes, lost, revived, late, clipped;
+	bool auto_groups, remember, deferred, slate, closes, lost, revived, late, clipped, tested,
+	    rated;
 };
 
 struct line_source {

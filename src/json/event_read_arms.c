@@ -8,7 +8,25 @@
 struct change_object {
 	int op, state;
 	const char *arm, *label;
+	struct bind_ids between;
 };
+
+static int read_between(
+    struct line_source *s, const struct bind_ids *ids, const char *where, struct arm_change *ret)
+{
+	int rc;
+
+	if (!ids->given) {
+		return 0;
+	}
+	if (ids->n != 2) {
+		return line_invalid(s, where, "an arm lies between two others");
+	}
+	rc = line_slot(s, ids->id[0], where, &ret->left);
+	rc = rc ? rc : line_slot(s, ids->id[1], where, &ret->right);
+	ret->between = rc == 0;
+	return rc;
+}
 
 static int read_change(struct line_source *s, const json_t *v, const char *where, uint32_t next,
     struct arm_change *ret)
@@ -18,6 +36,7 @@ static int read_change(struct line_source *s, const json_t *v, const char *where
 	    {"op", BIND_CHOICE, offsetof(struct change_object, op), BIND_REQUIRED, 0, 0, ops},
 	    {"arm", BIND_ID, offsetof(struct change_object, arm), BIND_REQUIRED, 0, 0, NULL},
 	    {"label", BIND_TEXT, offsetof(struct change_object, label), 0, 0, LABEL_MAX, NULL},
+	    {"between", BIND_IDS, offsetof(struct change_object, between), 0, 0, 2, NULL},
 	    {"state", BIND_CHOICE, offsetof(struct change_object, state), 0, 0, 0, arm_state_names},
 	    {.name = NULL},
 	};
@@ -35,7 +54,7 @@ static int read_change(struct line_source *s, const json_t *v, const char *where
 	ret->slot = ret->slot == ARM_NONE ? next : ret->slot; /* there already in a later state */
 	ret->id = c.arm;
 	ret->label = c.label ? c.label : "";
-	return 0;
+	return read_between(s, &c.between, where, ret);
 }
 
 int line_arms(struct line_source *s, struct event_arm *ret)
@@ -80,6 +99,7 @@ int line_stream(struct line_source *s, struct event_stream *ret)
 	    .below = l->below,
 	    .below_offer = l->below_offer,
 	    .slot = (uint32_t)l->slot,
+	    .rated = l->rated,
 	    .id = l->arm,
 	    .label = l->label ? l->label : ""};
 	if ((ret->op == STREAM_READ || ret->op == STREAM_WITHDRAW) && !l->arm) {

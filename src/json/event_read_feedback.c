@@ -171,6 +171,7 @@ int line_feedback(struct line_source *s, struct event *ev)
 	int rc = read_about(s, f);
 
 	f->ref = l->ref;
+	f->tested = l->tested;
 	f->flags |= (learnt ? FEEDBACK_LEARN : 0) | (l->closes ? FEEDBACK_CLOSE : 0) |
 		    (l->lost ? FEEDBACK_LOST : 0) | (l->revived ? FEEDBACK_REVIVED : 0) |
 		    (l->late ? FEEDBACK_IS_LATE : 0) | (l->clipped ? FEEDBACK_CLIPPED : 0);

@@ -21,6 +21,9 @@ int policy_from_text(
 /* Arms: one, or an array of them; each an id, a number or {"id","label"}. */
 int arms_from_json(const json_t *v, const char *pointer, size_t max, struct arena *mem,
     struct spec_arm **ret, size_t *ret_n, struct errinfo *err);
+/* Arms that join others: an object may have "between", two ids. */
+int new_arms_from_json(const json_t *v, size_t max, struct arena *mem, struct spec_arm **ret,
+    struct between **ret_between, size_t *ret_n, struct errinfo *err);
 /* The members of "params"; their names and texts are borrowed, ret_n begins at 0. */
 int params_from_json(const json_t *o, struct arena *mem, const struct spec_param **ret,
     size_t *ret_n, struct errinfo *err);

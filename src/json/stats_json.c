@@ -182,12 +182,13 @@ json_t *stream_to_json(const struct experiment *e, uint64_t oldest_us, uint64_t 
 	if (oldest_us) {
 		age = json_real(now_us > oldest_us ? (double)(now_us - oldest_us) / 1e6 : 0);
 	}
-	return json_pack("{sI sI sI so so so so sf sf sI sI sI sb}", "offered",
+	return json_pack("{sI sI sI so so so so sf so sf sI sI sI sI sb}", "offered",
 	    (json_int_t)s.offered, "backlog", (json_int_t)s.waiting, "skipped",
 	    (json_int_t)s.skipped, "oldest_s", age, "king", slot_to_json(e, v.king), "bench",
 	    v.king == SLOT_NONE ? json_null() : json_real(v.bench), "test", slot_to_json(e, v.test),
-	    "ratio", v.ratio, "exploration",
+	    "ratio", v.ratio, "king_ratio",
+	    v.king_ratio > 0 ? json_real(v.king_ratio) : json_null(), "exploration",
 	    decisions ? (double)s.explored / (double)decisions : 0.0, "crowned",
 	    (json_int_t)v.crowned, "dropped", (json_int_t)v.dropped, "expired",
-	    (json_int_t)v.expired, "rechecking", v.rechecking);
+	    (json_int_t)v.expired, "late", (json_int_t)s.late, "rechecking", v.rechecking);
 }

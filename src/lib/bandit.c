@@ -136,7 +136,7 @@ int bandit_add_arm(struct bandit *b, const char *id, const char *label, struct b
 		rc = err_set(&why, RC_INVALID, "out_of_range", "", "label is longer than %d bytes",
 		    LABEL_MAX);
 	}
-	rc = rc ? rc : experiment_add_arms(b->e, &arm, 1, lib_now_us(b), &b->mem, &ev, &why);
+	rc = rc ? rc : experiment_add_arms(b->e, &arm, NULL, 1, lib_now_us(b), &b->mem, &ev, &why);
 	rc = rc ? rc : lib_apply(b, &ev, &why);
 	return lib_fail(rc, &why, err);
 }

@@ -24,6 +24,7 @@ int api_arm_add(struct api_call *c)
 	struct engine_work *w = &c->a->work;
 	struct engine_item *it;
 	struct spec_arm *arms;
+	struct between *between = NULL;
 	struct arms_copy added = {.n = 0};
 	json_t *body = NULL, *items;
 	bool copied = false;
@@ -32,18 +33,20 @@ int api_arm_add(struct api_call *c)
 	int rc = api_item(c, &it);
 
 	rc = rc ? rc : api_body(c, &body);
-	rc = rc ? rc : arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
 	if (rc == 0 && api_has_stream(it)) {
-		rc = api_offer(c, it, arms, n);
+		rc = arms_from_json(body, "", API_ARMS_MAX, &c->a->mem, &arms, &n, &c->err);
+		rc = rc ? rc : api_offer(c, it, arms, n);
 		goto out;
 	}
+	rc = rc ? rc
+		: new_arms_from_json(body, API_ARMS_MAX, &c->a->mem, &arms, &between, &n, &c->err);
 	if (rc) {
 		goto out;
 	}
 	engine_begin(w, it);
 	from = experiment_arms(w->e)->n;
 	rc = api_if_match(c, it, w->e);
-	rc = rc ? rc : engine_add_arms(w, arms, n, c->rq->now_us, &c->err);
+	rc = rc ? rc : engine_add_arms(w, arms, between, n, c->rq->now_us, &c->err);
 	rc = rc == RC_EXISTS ? 0 : rc;
 	if (rc == 0) {
 		copied = experiment_copy_arms(w->e, from, n, &c->a->mem, &added) == 0;
@@ -124,19 +127,27 @@ int api_arm_patch(struct api_call *c)
 	return rc ? rc : set_state(c, to);
 }
 
-/* An arm of a stream that waits has no slot yet. */
+/* An arm of a stream that waits has no slot yet; where ids are not remembered, maybe that of one of
+ * the same name which has lost. */
 int api_arm_delete(struct api_call *c)
 {
 	struct engine_item *it;
 	const struct experiment *e;
-	bool waits;
+	bool waits, listed;
+	uint32_t slot;
 	int rc = api_item(c, &it);
 
 	if (rc) {
 		return rc;
 	}
 	e = engine_lock(it);
-	waits = experiment_has_stream(e) && arms_find(experiment_arms(e), c->param[1]) == ARM_NONE;
+	slot = arms_find(experiment_arms(e), c->param[1]);
+	listed = slot != ARM_NONE;
+	waits = experiment_has_stream(e) &&
+		(!listed || (!experiment_stream_rules(e).remember && !experiment_holds(e, slot)));
 	engine_unlock(it);
-	return waits ? api_withdraw(c, it) : set_state(c, ARM_RETIRED);
+	rc = waits ? api_withdraw(c, it) : 0;
+	return waits && !(listed && (rc == RC_NOT_FOUND || rc == RC_LIMIT))
+		   ? rc
+		   : set_state(c, ARM_RETIRED);
 }

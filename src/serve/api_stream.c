@@ -109,18 +109,19 @@ int api_withdraw(struct api_call *c, struct engine_item *it)
 {
 	struct engine_work *w = &c->a->work;
 	struct engine_waiting arm;
+	uint64_t position;
 	json_t *out = NULL;
-	int rc = engine_seek_waiting(c->a->o.engine, it, c->param[1], &arm, &c->err);
+	int rc = engine_seek_waiting(c->a->o.engine, it, c->param[1], &c->a->mem, &arm, &c->err);
 
 	if (rc) {
 		return rc;
 	}
 	engine_begin(w, it);
 	rc = api_if_match(c, it, w->e);
-	rc = rc ? rc : engine_withdraw(w, &arm, c->rq->now_us, &c->err);
+	rc = rc ? rc : engine_withdraw(w, &arm, c->rq->now_us, &position, &c->err);
 	if (rc == 0) {
 		out = json_pack("{ss ss sI}", "id", arm.id, "status", "withdrawn", "position",
-		    (json_int_t)arm.position);
+		    (json_int_t)position);
 		api_etag(c, it, w->e);
 	}
 	api_wait(c, engine_commit(w));

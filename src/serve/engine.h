@@ -129,8 +129,9 @@ int engine_activate(struct engine_work *w, struct cache_entry *d, uint64_t at_us
     struct event *ret_ev, struct errinfo *err);
 int engine_void(struct engine_work *w, struct cache_entry *d, uint64_t at_us, struct event *ret_ev,
     struct errinfo *err);
-int engine_add_arms(struct engine_work *w, const struct spec_arm *arms, size_t n, uint64_t at_us,
-    struct errinfo *err);
+/* between: of each arm, or NULL. */
+int engine_add_arms(struct engine_work *w, const struct spec_arm *arms,
+    const struct between *between, size_t n, uint64_t at_us, struct errinfo *err);
 int engine_set_arm(
     struct engine_work *w, uint32_t slot, enum arm_state to, uint64_t at_us, struct errinfo *err);
 int engine_remove_group(struct engine_work *w, const char *id, uint64_t at_us, struct errinfo *err);

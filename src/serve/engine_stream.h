@@ -37,17 +37,23 @@ int engine_close_stream(struct engine_work *w, uint64_t at_us, struct errinfo *e
 /* RC_INVALID, RC_STATE: nothing is there to be tested again. */
 int engine_recheck(struct engine_work *w, uint64_t at_us, struct errinfo *err);
 
-/* First half: an arm that may wait, by its id. RC_CORRUPT, RC_FAILED. */
+/* First half: an arm that may wait, by its id, from mem. It waits once, or, where ids are not
+ * remembered, as often as it was offered. RC_LIMIT: it is not among those that come next. */
+struct engine_place {
+	uint64_t offer, position;
+};
 struct engine_waiting {
 	const char *id;
-	bool waits; /* it did when that was looked up */
-	uint64_t offer, position, head;
+	struct engine_place *at; /* in the order of their turns, as they were then */
+	size_t n;
+	uint64_t head;
 };
-int engine_seek_waiting(struct engine *g, struct engine_item *it, const char *id,
+int engine_seek_waiting(struct engine *g, struct engine_item *it, const char *id, struct arena *mem,
     struct engine_waiting *ret, struct errinfo *err);
-/* Second half. RC_NOT_FOUND; RC_BUSY: arms were read meanwhile, so ask again. */
-int engine_withdraw(
-    struct engine_work *w, const struct engine_waiting *a, uint64_t at_us, struct errinfo *err);
+/* Second half. ret_position: of the first that waits. RC_NOT_FOUND; RC_BUSY: arms were read
+ * meanwhile, so ask again. */
+int engine_withdraw(struct engine_work *w, const struct engine_waiting *a, uint64_t at_us,
+    uint64_t *ret_position, struct errinfo *err);
 /* Reads arms as long as the policy wants one and they are at hand. */
 void engine_read_arms(struct engine_work *w, uint64_t at_us);
 /* When the arm that is read next was offered; 0: it is not at hand. */

@@ -436,11 +436,11 @@ int engine_void(struct engine_work *w, struct cache_entry *d, uint64_t at_us, st
 	return change_decision(w, d, experiment_void, at_us, ret_ev, err);
 }
 
-int engine_add_arms(struct engine_work *w, const struct spec_arm *arms, size_t n, uint64_t at_us,
-    struct errinfo *err)
+int engine_add_arms(struct engine_work *w, const struct spec_arm *arms,
+    const struct between *between, size_t n, uint64_t at_us, struct errinfo *err)
 {
 	struct event ev;
-	int rc = experiment_add_arms(w->e, arms, n, at_us, &w->mem, &ev, err);
+	int rc = experiment_add_arms(w->e, arms, between, n, at_us, &w->mem, &ev, err);
 
 	return rc ? rc : engine_record(w, &ev, NULL, err);
 }

@@ -398,6 +398,45 @@ class Arms(ApiTest):
         self.assertEqual(self.ok(self.c.get(path))["arms"], 3)
         self.problem(self.c.post("/v1/experiments/nope/arms", ["x"]), 404, "unknown_experiment")
 
+    def test_a_grid_is_refined(self):
+        path = self.make(policy={"name": "tsallis_inf", "params": {"loss_scale": 1}},
+                         arms=[1, 1.5, 2], reward={"lo": 0, "hi": 9, "goal": "minimise"})
+        d = self.decide(path)
+        self.reward(path, d["id"], 2)
+        self.ok(self.c.post(path + "/arms", [{"id": "1.25", "between": ["1", "1.5"]},
+                                             {"id": "1.75", "between": ["1.5", "2"]}]), 201)
+        arms = {a["arm"]: a["policy"]["estimated_loss"]
+                for a in self.stats(path, arms=True)["arms"]}
+        self.assertAlmostEqual(arms[d["arm"]], 2 / d["propensity"])
+        self.assertEqual(arms["1.25"], (arms["1"] + arms["1.5"]) / 2)
+        self.assertEqual(arms["1.75"], (arms["1.5"] + arms["2"]) / 2)
+        change = [e for e in self.c.events(path.rsplit("/", 1)[1]) if e["kind"] == "arm"][0]
+        self.assertEqual([c["between"] for c in change["changes"]],
+                         [["1", "1.5"], ["1.5", "2"]])
+
+    def test_what_refining_refuses(self):
+        path = self.make(policy="tsallis_inf", arms=["a", "b", "c"])
+        self.ok(self.c.delete(path + "/arms/c"))
+        for between, status, code, pointer in (
+                (["a"], 422, "out_of_range", "/between"),
+                (["a", "a"], 422, "out_of_range", "/0/between"),
+                (["a", "zz"], 422, "unknown_arm", "/0/between"),
+                (["a", "c"], 409, "arm_retired", "/0/between"),
+                ("a", 422, "wrong_type", "/between")):
+            self.problem(self.c.post(path + "/arms", {"id": "d", "between": between}), status,
+                         code, pointer)
+        for policy in ("cheb_cb", "ucb1"):
+            other = self.make(policy=policy, arms=["a", "b"], context=["x"])
+            self.problem(self.c.post(other + "/arms", {"id": "c", "between": ["a", "b"]}), 422,
+                         "not_supported", "/0/between")
+        stream = self.make(policy="streaming", arms=["a", "b"])
+        self.problem(self.c.post(stream + "/arms", {"id": "c", "between": ["a", "b"]}), 422,
+                     "unknown_field", "/between")
+        self.problem(self.c.put("/v1/experiments/refined-at-once", {
+            "policy": "tsallis_inf",
+            "arms": ["a", "b", {"id": "c", "between": ["a", "b"]}]}), 422, "unknown_field",
+                     "/arms/2/between")
+
     def test_as_many_as_the_limit(self):
         path = self.make(arms=[])
         self.problem(self.c.post(path + "/decisions", {}), 422, "no_eligible_arm")

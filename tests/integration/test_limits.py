@@ -47,6 +47,9 @@ TESTED = {
                                "test_a_full_backlog_refuses_and_what_is_not_remembered_comes_again"),
     "offers of an experiment": ("unit/test_engine_limits.c", "offers_on_their_way_are_counted"),
     "offers above": (HERE, "test_offers_of_a_stack"),
+    "offers, and arms in them": ("integration/test_stream.py",
+                                 "test_what_is_not_remembered_is_looked_for_near_its_turn"),
+    "times one id": (HERE, "test_one_id_that_waits_often"),
     "arms of a stream that were withdrawn": ("unit/test_backlog.c",
                                              "so_many_are_withdrawn_and_no_more"),
     "arms that are kept at hand": ("integration/test_stream.py",
@@ -232,6 +235,14 @@ class Limits(Rig):
         self.limit("offers above an arm of a stack that is withdrawn",
                    self.c.delete(path + "/arms/o1"), self.c.delete(path + "/arms/o0"), 422,
                    "too_many")
+
+    def test_one_id_that_waits_often(self):
+        for times, left in ((1024, 0), (1025, 1)):
+            path = self.fresh({"name": "streaming", "params": {"remember": "none"}})
+            for _ in range(times):
+                self.assertEqual(self.c.post(path + "/arms", ["x"]).status, 201)
+            self.assertEqual(self.c.delete(path + "/arms/x").status, 200)
+            self.assertEqual(self.c.get(path + "/stats").body["stream"]["backlog"], left)
 
     def test_contexts(self):
         names = [f"f{i}" for i in range(1025)]

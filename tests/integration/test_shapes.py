@@ -95,6 +95,7 @@ class Shapes(unittest.TestCase):
         memory = {"policy": {"params": {"memory_bound": d_max + 1}}}  # always longer
         after = self.call("PATCH", "pooled", memory)["policy"]["params"]
         self.assertEqual(after["memory_bound"], d_max + 1)
+        self.call("POST", "tsallis/arms", {"id": "d%d" % d_max, "between": ["a", "b"]})
 
     def remove_group(self):
         """With decisions open that are in it, whose rewards come later."""

@@ -146,6 +146,43 @@ class Service(Case):
         again = self.expect("a", "test")
         self.assertNotEqual(again["id"], lost["id"])
 
+    def test_the_ratio_at_the_crowning_and_late_rewards_are_told(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, pull_timeout_s=0.05)
+        self.offer("a", "b")
+        lost = self.ask()
+        until = time.monotonic() + 20
+        while self.stream()["expired"] == 0 and time.monotonic() < until:
+            time.sleep(0.02)
+        s = self.stream()
+        self.assertEqual((s["late"], s["king"], s["king_ratio"]), (0, None, None))
+        self.assertEqual(self.reward(lost, 1), "recorded")
+        while self.stream()["king"] is None and time.monotonic() < until:
+            d = self.ask()  # may be given up as well
+            self.client.post(BASE + "/rewards", {"decision": d["id"], "reward": 1})
+        told = self.stream()
+        self.assertEqual(told["king"], "a")
+        self.assertGreaterEqual(told["late"], 1)
+        self.assertGreaterEqual(told["king_ratio"], 1002 / 3)
+        self.d.kill()
+        self.start()
+        again = self.stream()
+        for name in ("late", "king_ratio", "ratio"):
+            self.assertEqual(again[name], told[name])
+        self.verify()
+        lines = [json.loads(x) for x in self.bandit("export", self.state).splitlines()]
+        self.assertTrue(any([x.pop("tested", False) for x in lines]))
+        self.assertTrue(all(x.pop("rated") for x in lines if x.get("op") == "read"))
+        log, state = (os.path.join(self.folder, name) for name in ("log", "before"))
+        with open(log, "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(x) + "\n" for x in lines)
+        self.bandit("import", log, state)  # as versions of before wrote it
+        self.bandit("verify", state)
+        self.state = state
+        self.start()
+        before = self.stream()
+        self.assertEqual((before["king"], before["king_ratio"], before["late"]), ("a", None, 0))
+
     def test_an_arm_that_waited_too_long_is_passed_over(self):
         self.start()
         self.put(mode="tuned", test_pulls=1, arm_ttl_s=0.05)
@@ -241,11 +278,59 @@ class Service(Case):
         self.assertEqual(self.d.stop(), 0)
         self.bandit("verify", self.state)
 
-    def test_what_is_not_remembered_cannot_be_withdrawn(self):
+    def test_what_is_not_remembered_is_withdrawn_as_often_as_it_waits(self):
         self.start()
-        self.put(test_pulls=2, remember="none")
-        self.offer("a", "b")
-        self.assertEqual(self.client.delete(BASE + "/arms/b").status, 404)
+        self.put(mode="tuned", test_pulls=1, remember="none")
+        self.offer(*"abcb")
+        self.offer(*"dbe")
+        for _ in range(2):  # a retry changes nothing
+            r = self.client.delete(BASE + "/arms/b")
+            self.assertEqual((r.status, r.body), (200, {
+                "id": "b", "status": "withdrawn", "position": 1}))
+            s = self.stream()
+            self.assertEqual((s["offered"], s["backlog"], s["skipped"]), (7, 3, 3))
+        self.assertEqual(self.client.delete(BASE + "/arms/z").status, 404)
+        self.d.kill()
+        self.start()
+        self.assertEqual(self.run_tests(2), "ac")
+        self.assertEqual(self.offer("b"), ["queued"])  # is a new arm
+        self.assertEqual(self.run_tests(3), "deb")
+        self.assertEqual(self.stream()["skipped"], 3)
+        self.verify()
+
+    def test_of_a_stack_what_is_not_remembered_is_withdrawn_as_well(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, remember="none", order="lifo")
+        self.offer(*"bab")
+        self.offer(*"dbe")
+        self.assertEqual(self.run_tests(1), "b")  # and e is under test
+        states = []
+        for arm in "ebbb":
+            r = self.client.delete(BASE + "/arms/" + arm)
+            self.assertEqual(r.status, 200, r)
+            states.append(r.body.get("state", r.body.get("position")))
+        self.assertEqual(states, ["retired", "retired", 0, 0])  # the king at first
+        self.offer("c")
+        self.assertEqual(self.run_tests(3), "dca")
+        for _ in range(2):  # nothing waits: the one that is listed
+            self.assertEqual(self.client.delete(BASE + "/arms/a").body["state"], "retired")
+        s = self.stream()
+        self.assertEqual((s["offered"], s["backlog"], s["skipped"]), (7, 0, 2))
+        self.verify()
+
+    def test_what_is_not_remembered_is_looked_for_near_its_turn(self):
+        self.start()
+        self.put(mode="tuned", test_pulls=1, remember="none")
+        for i in range(7):
+            arms = [f"x{i}-{k}" for k in range(9999)]
+            r = self.client.post(BASE + "/arms", arms + [f"last-{i}"])
+            self.assertEqual(r.status, 201)
+        r = self.client.delete(BASE + "/arms/last-5")
+        self.assertEqual((r.status, r.body["position"]), (200, 59999))
+        for arm in ("later", "x9-9"):
+            self.offer("later")
+            r = self.client.delete(BASE + "/arms/" + arm)
+            self.assertEqual((r.status, r.body["code"]), (422, "too_many"))
 
     def test_the_newest_is_read_first_where_that_is_asked_for(self):
         self.start()

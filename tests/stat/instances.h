@@ -44,6 +44,10 @@ static const char forgetful[] =
 	"{\"from\":0.45,\"to\":0.45,\"power\":1},{\"from\":0.55,\"to\":0.55,\"power\":1},"
 	"{\"from\":0.2,\"to\":0.2,\"power\":1}]}";
 
+/* Systems that are really solved, of costs that are near each other and of ones that are not. */
+static const char solves[] = "{\"env\":\"sor\",\"problem\":\"iid\",\"spread\":\"low\"}";
+static const char varied_solves[] = "{\"env\":\"sor\",\"problem\":\"iid\",\"spread\":\"high\"}";
+
 static const char shapes[] = INSTANCE_SHAPES;
 /* clang-format on */
 

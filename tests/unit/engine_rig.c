@@ -326,7 +326,7 @@ int rig_add_arm(struct engine_rig *r, const char *name, const char *id)
 	int rc;
 
 	engine_begin(&r->w, rig_item(r, name));
-	rc = engine_add_arms(&r->w, &arm, 1, r->now_us, &r->err);
+	rc = engine_add_arms(&r->w, &arm, NULL, 1, r->now_us, &r->err);
 	engine_commit(&r->w);
 	return rc;
 }

@@ -249,6 +249,88 @@ START_TEST(a_recheck_needs_a_king)
 }
 END_TEST
 
+/* Its bytes are its own, and no shorter ones are. */
+static void check_bytes(const struct event *ev)
+{
+	struct event back;
+	struct arena mem;
+	struct buf one, two;
+
+	arena_init(&mem, 1 << 16);
+	buf_init(&one, 1 << 12);
+	buf_init(&two, 1 << 12);
+	event_encode(ev, &one);
+	for (size_t n = 0; n < one.len; n++) {
+		ck_assert_int_eq(event_decode(one.data, n, ev->seq, &mem, &back), RC_CORRUPT);
+	}
+	ck_assert_int_eq(event_decode(one.data, one.len, ev->seq, &mem, &back), 0);
+	event_encode(&back, &two);
+	ck_assert_uint_eq(one.len, two.len);
+	ck_assert_mem_eq(one.data, two.data, one.len);
+	buf_release(&one);
+	buf_release(&two);
+	arena_release(&mem);
+}
+
+static struct event late_reward(struct rig *r, const struct event *d)
+{
+	struct pending p;
+	struct event ev;
+	enum feedback_status status;
+
+	pending_start(&p, &d->decision);
+	ck_assert_int_eq(experiment_reward(r->e, d, &p, &(struct reward_in){.reward = 1},
+			     AT_US + 2 * WINDOW_US, &r->mem, &ev, &status, &r->err),
+	    0);
+	ck_assert(ev.feedback.flags & FEEDBACK_IS_LATE);
+	return ev;
+}
+
+static uint64_t late_pulls(const struct rig *r)
+{
+	struct stream_status s;
+
+	experiment_stream_status(r->e, &s);
+	return s.late;
+}
+
+/* Of four pulls of a test and one that was not; what an older log has of it is not counted. */
+START_TEST(late_rewards_of_a_test_are_counted)
+{
+	struct rig r;
+	struct event d[5], ev;
+
+	init(&r, false);
+	read_at(&r, 0, offer(&r, 0, 1));
+	for (int i = 0; i < 5; i++) {
+		d[i] = decided(&r, &(struct select_in){.id = NULL}, AT_US);
+	}
+	ev = late_reward(&r, &d[4]);
+	ck_assert(!ev.feedback.tested);
+	ev.feedback.tested = true;
+	refuse(&r, &ev);
+	ev.feedback.tested = false;
+	commit(&r, &ev);
+	ev = late_reward(&r, &d[0]);
+	ck_assert(ev.feedback.tested);
+	ev.feedback.tested = false;
+	commit(&r, &ev);
+	ck_assert_uint_eq(late_pulls(&r), 0);
+	check_saved(&r);
+	for (int i = 1; i < 3; i++) {
+		ev = late_reward(&r, &d[i]);
+		check_bytes(&ev);
+		commit(&r, &ev);
+	}
+	ck_assert_uint_eq(late_pulls(&r), 2);
+	ck_assert_uint_eq(experiment_totals(r.e)->late, 4);
+	check_saved(&r);
+	withdraw(&r, 1, offer(&r, 1, 2));
+	check_saved(&r);
+	rig_release(&r);
+}
+END_TEST
+
 START_TEST(every_event_of_a_stream_comes_back_from_its_bytes)
 {
 	const struct event_stream all[] = {
@@ -262,35 +344,19 @@ START_TEST(every_event_of_a_stream_comes_back_from_its_bytes)
 		.below = 3,
 		.below_offer = 8},
 	    {.op = STREAM_READ, .position = 3, .offer = 8, .slot = 2, .id = "p", .label = "P"},
+	    {.op = STREAM_READ, .position = 3, .offer = 8, .id = "p", .label = "", .rated = true},
 	    {.op = STREAM_SKIP, .position = 300, .offer = 8},
 	    {.op = STREAM_CLOSE},
 	    {.op = STREAM_RECHECK},
 	    {.op = STREAM_WITHDRAW, .position = 4, .offer = 8, .id = "q"},
 	};
-	struct arena mem;
-	struct buf one, two;
 
-	arena_init(&mem, 1 << 16);
-	buf_init(&one, 1 << 12);
-	buf_init(&two, 1 << 12);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct event ev = {.kind = EVENT_STREAM, .seq = 12, .at_us = AT_US};
 
 		ev.stream = all[i];
-		buf_reset(&one);
-		buf_reset(&two);
-		event_encode(&ev, &one);
-		for (size_t n = 0; n < one.len; n++) {
-			ck_assert_int_eq(event_decode(one.data, n, 12, &mem, &ev), RC_CORRUPT);
-		}
-		ck_assert_int_eq(event_decode(one.data, one.len, 12, &mem, &ev), 0);
-		event_encode(&ev, &two);
-		ck_assert_uint_eq(one.len, two.len);
-		ck_assert_mem_eq(one.data, two.data, one.len);
+		check_bytes(&ev);
 	}
-	buf_release(&one);
-	buf_release(&two);
-	arena_release(&mem);
 }
 END_TEST
 
@@ -326,4 +392,4 @@ RUN("backlog", so_many_are_withdrawn_and_no_more,
     of_a_stack_the_newest_is_read_first, a_stack_whose_arms_all_waited_too_long_is_empty,
     what_does_not_wait_is_not_withdrawn, the_withdrawn_are_not_read_nor_passed_by,
     an_offer_to_a_stack_says_what_waits_under_it, a_recheck_needs_a_king,
-    every_event_of_a_stream_comes_back_from_its_bytes)
+    late_rewards_of_a_test_are_counted, every_event_of_a_stream_comes_back_from_its_bytes)

@@ -134,7 +134,7 @@ static int add_arms(struct life *l, int i)
 		arms[k] = (struct spec_arm){id[k], "a label"};
 	}
 	engine_begin(&l->r.w, rig_item(&l->r, "one"));
-	rc = engine_add_arms(&l->r.w, arms, ARMS, l->r.now_us, &l->r.err);
+	rc = engine_add_arms(&l->r.w, arms, NULL, ARMS, l->r.now_us, &l->r.err);
 	engine_commit(&l->r.w);
 	return rc;
 }

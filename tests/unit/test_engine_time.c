@@ -294,7 +294,7 @@ START_TEST(arms_that_are_added_together_differ)
 	rig_make(&r, "one", NULL);
 	seq = rig_seq(&r, "one");
 	engine_begin(&r.w, rig_item(&r, "one"));
-	ck_assert_int_eq(engine_add_arms(&r.w, twice, 3, r.now_us, &r.err), RC_CONFLICT);
+	ck_assert_int_eq(engine_add_arms(&r.w, twice, NULL, 3, r.now_us, &r.err), RC_CONFLICT);
 	ck_assert_str_eq(r.err.code, "arm_exists");
 	engine_commit(&r.w);
 	ck_assert_uint_eq(rig_seq(&r, "one"), seq);

@@ -126,7 +126,14 @@ START_TEST(creations_and_changes_come_back)
 	    {.name = "rows", .list = {.v = numbers, .n = 2, .width = 1}}};
 	static const struct arm_change changes[] = {
 	    {.op = ARM_OP_ADD, .slot = 2, .id = "c", .label = ""},
-	    {.op = ARM_OP_SET, .slot = 1, .state = ARM_RETIRED}};
+	    {.op = ARM_OP_SET, .slot = 1, .state = ARM_RETIRED},
+	    {.op = ARM_OP_ADD,
+		.slot = 3,
+		.id = "d",
+		.label = "",
+		.between = true,
+		.left = 1,
+		.right = 2}};
 
 	for (unsigned i = 0; i < 64; i++) {
 		struct event ev = event_of(EVENT_CREATE);
@@ -159,7 +166,7 @@ START_TEST(creations_and_changes_come_back)
 		ev.change = s;
 		there_and_back(&ev);
 		ev = event_of(EVENT_ARM);
-		ev.arm = (struct event_arm){.changes = changes, .n = i % 3};
+		ev.arm = (struct event_arm){.changes = changes, .n = i % 4};
 		there_and_back(&ev);
 	}
 }

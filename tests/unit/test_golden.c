@@ -138,7 +138,7 @@ static void change_arms(struct life *l, size_t i)
 		snprintf(id, sizeof(id), "new%zu", i);
 		arm.id = id;
 		ck_assert_int_eq(
-		    experiment_add_arms(l->e, &arm, 1, i * 1000, &l->mem, &ev, NULL), 0);
+		    experiment_add_arms(l->e, &arm, NULL, 1, i * 1000, &l->mem, &ev, NULL), 0);
 		commit(l, &ev);
 	}
 	if (i % 500 == 200 || i % 500 == 300) {

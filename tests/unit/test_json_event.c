@@ -61,18 +61,23 @@ static void carry(struct pair *p, const struct event *ev)
 	ck_assert_int_eq(experiment_apply(p->to, &back), 0);
 }
 
-static void begin(struct pair *p)
+static void begin_with(struct pair *p, const char *body)
 {
 	struct event ev = {.kind = EVENT_CREATE, .seq = 1, .at_us = RIG_AT};
-	json_t *o = parsed(HOME);
+	json_t *o = parsed(body);
 	bool has_seed;
 
 	*p = (struct pair){.at_us = RIG_AT};
 	arena_init(&mem, 1 << 24);
-	p->from = good_experiment(HOME, &mem);
+	p->from = good_experiment(body, &mem);
 	ck_assert_int_eq(spec_from_json(o, "home", &mem, &ev.create, &has_seed, NULL), 0);
 	carry(p, &ev);
 	json_decref(o);
+}
+
+static void begin(struct pair *p)
+{
+	begin_with(p, HOME);
 }
 
 static void end(struct pair *p)
@@ -186,7 +191,7 @@ START_TEST(changes_of_arms_and_settings_come_back_as_the_same_bytes)
 	struct event ev;
 
 	begin(&p);
-	ck_assert_int_eq(experiment_add_arms(p.from, more, 2, ++p.at_us, &mem, &ev, NULL), 0);
+	ck_assert_int_eq(experiment_add_arms(p.from, more, NULL, 2, ++p.at_us, &mem, &ev, NULL), 0);
 	carry(&p, &ev);
 	ck_assert_int_eq(experiment_set_arm(p.from, 1, ARM_RETIRED, ++p.at_us, &mem, &ev, NULL), 0);
 	carry(&p, &ev);
@@ -204,6 +209,29 @@ START_TEST(changes_of_arms_and_settings_come_back_as_the_same_bytes)
 }
 END_TEST
 
+#define GRID                                                                                       \
+	"{'policy':'tsallis_inf','arms':['1','2'],'seed':1,"                                       \
+	"'reward':{'lo':0,'hi':9,'goal':'minimise'}}"
+
+START_TEST(an_arm_between_others_comes_back_as_the_same_bytes)
+{
+	static const struct spec_arm more[] = {{"1.5", "half"}, {"3", ""}};
+	static const struct between between[] = {{"2", "1"}, {NULL, NULL}};
+	struct pair p;
+	struct event ev;
+
+	begin_with(&p, GRID);
+	ck_assert_int_eq(
+	    experiment_add_arms(p.from, more, between, 2, ++p.at_us, &mem, &ev, NULL), 0);
+	carry(&p, &ev);
+	ck_assert_msg(
+	    strstr(p.last, quoted("{'op':'add','arm':'1.5','label':'half','between':['2','1']},"
+				  "{'op':'add','arm':'3','label':''}")),
+	    "%s", p.last);
+	end(&p);
+}
+END_TEST
+
 /* Reading an old line beside a state that has moved on, as GET .../events does. */
 START_TEST(a_line_reads_the_same_with_a_later_state)
 {
@@ -213,7 +241,7 @@ START_TEST(a_line_reads_the_same_with_a_later_state)
 	json_t *o;
 
 	begin(&p);
-	ck_assert_int_eq(experiment_add_arms(p.from, more, 1, ++p.at_us, &mem, &ev, NULL), 0);
+	ck_assert_int_eq(experiment_add_arms(p.from, more, NULL, 1, ++p.at_us, &mem, &ev, NULL), 0);
 	carry(&p, &ev);
 	o = json_loads(p.last, 0, NULL);
 	ck_assert_int_eq(event_from_json(o, p.to, &mem, &back, NULL), 0);
@@ -238,6 +266,10 @@ START_TEST(what_is_wrong_in_a_line_is_named)
 		"/changes/0"},
 	    {"{" HEAD "'kind':'arm','changes':[{'op':'sell','arm':'a'}]}", "out_of_range",
 		"/changes/0/op"},
+	    {"{" HEAD "'kind':'arm','changes':[{'op':'add','arm':'d','between':['a']}]}",
+		"out_of_range", "/changes/0"},
+	    {"{" HEAD "'kind':'arm','changes':[{'op':'add','arm':'d','between':['a','zz']}]}",
+		"unknown_arm", "/changes/0"},
 	    {"{'v':2,'experiment':'home','seq':2,'at':'x','kind':'arm','changes':[]}",
 		"out_of_range", "/v"},
 	    {"{'v':1,'experiment':'home','seq':2,'at':'x','kind':'arm','changes':[]}",
@@ -315,5 +347,5 @@ END_TEST
 
 RUN("json_event", decisions_come_back_as_the_same_bytes, feedback_comes_back_as_the_same_bytes,
     changes_of_arms_and_settings_come_back_as_the_same_bytes,
-    a_line_reads_the_same_with_a_later_state, what_is_wrong_in_a_line_is_named,
-    damaged_lines_are_refused_or_sound)
+    an_arm_between_others_comes_back_as_the_same_bytes, a_line_reads_the_same_with_a_later_state,
+    what_is_wrong_in_a_line_is_named, damaged_lines_are_refused_or_sound)

@@ -125,7 +125,9 @@ static struct event create(json_t *o)
 START_TEST(lines_are_whole_or_none)
 {
 	static const struct arm_change changes[] = {
-	    {ARM_OP_ADD, 3, "d", "D", ARM_ACTIVE}, {ARM_OP_SET, 0, NULL, NULL, ARM_PAUSED}};
+	    {.op = ARM_OP_ADD, .slot = 3, .id = "d", .label = "D"},
+	    {.op = ARM_OP_ADD, .slot = 4, .id = "e", .label = "", .between = true, .right = 1},
+	    {.op = ARM_OP_SET, .slot = 0, .state = ARM_PAUSED}};
 	json_t *o = parsed(HOME);
 	struct event ev;
 	struct pending p;
@@ -146,7 +148,7 @@ START_TEST(lines_are_whole_or_none)
 	assert_whole_or_null(write_event, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.kind = EVENT_ARM;
-	ev.arm = (struct event_arm){changes, 2};
+	ev.arm = (struct event_arm){changes, 3};
 	assert_whole_or_null(write_event, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.kind = EVENT_CHANGE;

@@ -153,8 +153,8 @@ static void plan(struct life *l)
 	experiment_plan_begin(l->e, l->now_us, &ev);
 	commit(l, &ev);
 	if (rng_below(&l->rng, 2) && experiment_arms(l->e)->n < ARMS_HERE) {
-		ck_assert_int_eq(experiment_add_arms(l->e, &l->arms[experiment_arms(l->e)->n], 1,
-				     l->now_us, &l->mem, &ev, NULL),
+		ck_assert_int_eq(experiment_add_arms(l->e, &l->arms[experiment_arms(l->e)->n], NULL,
+				     1, l->now_us, &l->mem, &ev, NULL),
 		    0);
 		commit(l, &ev);
 	}

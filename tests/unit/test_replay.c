@@ -170,8 +170,8 @@ static void add_arm(struct log *l, uint64_t at_us)
 {
 	struct event ev;
 
-	ck_assert_int_eq(experiment_add_arms(
-			     l->e, &(struct spec_arm){"music", ""}, 1, at_us, &l->mem, &ev, NULL),
+	ck_assert_int_eq(experiment_add_arms(l->e, &(struct spec_arm){"music", ""}, NULL, 1, at_us,
+			     &l->mem, &ev, NULL),
 	    0);
 	append(l, &ev);
 }

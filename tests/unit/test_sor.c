@@ -34,10 +34,26 @@ static void pull(struct tsallis *s, uint32_t slot, double p)
 	tsallis_pulled(s, &(struct pull){.picks = &(struct pick){slot, p}, .npicks = 1});
 }
 
+/* How far the root lies below the least estimate, at the next decision. */
+static double root_of(const struct tsallis *s, size_t arms, double eta)
+{
+	double d[ARMS_MAX_HERE], least = s->lhat[0];
+
+	for (size_t i = 1; i < arms; i++) {
+		least = s->lhat[i] < least ? s->lhat[i] : least;
+	}
+	for (size_t i = 0; i < arms; i++) {
+		d[i] = (s->lhat[i] - least) / s->params->loss_scale;
+	}
+	return tsallis_normaliser(arms, d, eta);
+}
+
 START_TEST(a_trace_is_followed_to_its_digits)
 {
 	static const uint32_t arm[] = {0, 1, 2, 0, 1, 2, 0, 0};
 	static const double loss[] = {0.2, 0.9, 0.5, 0.1, 1.0, 0.4, 0.3, 0.0};
+	static const double u[] = {1.732050807569, 2.292676371254, 2.380921077575, 2.963173506076,
+	    3.471506283022, 3.509915902636, 3.470004919460, 3.946240987502};
 	static const double p[][3] = {{0.333333333333, 0.333333333333, 0.333333333333},
 	    {0.239017830165, 0.380491084917, 0.380491084917},
 	    {0.337613884605, 0.133172199892, 0.529213915502},
@@ -53,6 +69,7 @@ START_TEST(a_trace_is_followed_to_its_digits)
 	double pmf[3];
 
 	for (int i = 0; i < 8; i++) {
+		ck_assert_double_eq_tol(root_of(s, 3, 2 / sqrt(i + 1)), u[i], ALMOST);
 		ck_assert_int_eq(tsallis_pmf(s, &ask, NULL, pmf), 0);
 		for (int k = 0; k < 3; k++) {
 			ck_assert_double_eq_tol(pmf[k], p[i][k], ALMOST);
@@ -80,6 +97,7 @@ START_TEST(reduced_variance_moves_all_that_were_likely)
 	buf_init(&memo, MEMO_MAX);
 	s->bin[0].t = 99;
 	memcpy(s->lhat, (double[]){3, 5, 9}, 3 * sizeof(double));
+	ck_assert_double_eq_tol(root_of(s, 3, 4 / sqrt(100)), 6.863524745915, ALMOST);
 	ck_assert_int_eq(tsallis_pmf(s, &ask, NULL, pmf), 0);
 	ck_assert_double_eq_tol(pmf[0], 0.530695739418, ALMOST);
 	ck_assert_double_eq_tol(pmf[1], 0.318219717311, ALMOST);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* King and deputy of a stream tested again. */
+/* King and deputy of a stream tested again, and the ratio that says when it is time. */
 #include "stream_rig.h"
 
 /* Saved and loaded again, at any point of it. */
@@ -104,5 +104,90 @@ START_TEST(a_recheck_fills_the_budget_of_its_king_anew)
 }
 END_TEST
 
+static struct stream_view view(const struct stream_rig *r)
+{
+	struct stream_view v;
+
+	streaming_ops.stream->show(r->state, &v);
+	return v;
+}
+
+/* The next arm that was offered; the one whose ratio is not kept as logs of before have it. */
+static void read_next(struct stream_rig *r, bool rated)
+{
+	uint32_t slot = (uint32_t)r->n;
+
+	ck_assert_int_eq(streaming_ops.reserve(r->state, ++r->n), 0);
+	r->slots[slot] = slot;
+	streaming_ops.stream->queue(r->state, slot + 1, 0);
+	streaming_ops.stream->read(r->state, slot, rated);
+}
+
+/* As reload(), and what is not saved is told again. */
+static void reload_queue(struct stream_rig *r)
+{
+	reload(r);
+	streaming_ops.stream->queue(r->state, r->n, 0);
+}
+
+static void test_next(struct stream_rig *r, char arm, int ones)
+{
+	for (int i = 0; i < 4; i++) {
+		struct play p = expect(r, arm, 't');
+
+		reload_queue(r);
+		reward(r, &p, i < ones);
+		reload_queue(r);
+	}
+}
+
+/* (decisions + 1000) / (arms + 1) */
+START_TEST(the_ratio_at_the_crowning_is_kept)
+{
+	struct stream_rig r;
+
+	init(&r, STREAM_TUNED);
+	set(&r, "test_pulls", 4);
+	start(&r, 0);
+	read_next(&r, true);
+	ck_assert_double_eq(view(&r).king_ratio, 0);
+	test_next(&r, 'a', 2);
+	ck_assert_double_eq(view(&r).king_ratio, 1004 / 2.0);
+	read_next(&r, true);
+	ck_assert_double_eq(view(&r).ratio, 1004 / 3.0);
+	ck_assert_double_eq(view(&r).king_ratio, 1004 / 2.0);
+	test_next(&r, 'b', 3);
+	ck_assert_double_eq(view(&r).king_ratio, 1008 / 3.0);
+	streaming_ops.arm_set(r.state, 1, ARM_RETIRED);
+	ck_assert_double_eq(view(&r).king_ratio, 1004 / 2.0); /* of the deputy that returned */
+	read_next(&r, false);
+	test_next(&r, 'c', 4);
+	ck_assert_uint_eq(view(&r).king, 2);
+	ck_assert_double_eq(view(&r).king_ratio, 0);
+	ck_assert(streaming_ops.stream->recheck(r.state));
+	test_next(&r, 'c', 1);
+	test_next(&r, 'a', 2);
+	ck_assert_uint_eq(view(&r).king, 0);
+	ck_assert_double_eq(view(&r).king_ratio, 1020 / 4.0);
+	streaming_ops.destroy(r.state);
+}
+END_TEST
+
+START_TEST(a_ratio_that_was_given_is_that_of_every_crowning)
+{
+	struct stream_rig r;
+
+	init(&r, STREAM_TUNED);
+	set(&r, "test_pulls", 4);
+	set(&r, "ratio", 64);
+	start(&r, 1);
+	ck_assert_double_eq(view(&r).king_ratio, 0);
+	test_with(&r, 'a', 4, 2);
+	ck_assert_double_eq(view(&r).king_ratio, 64);
+	streaming_ops.destroy(r.state);
+}
+END_TEST
+
 RUN("streaming_again", a_recheck_measures_king_and_deputy_anew,
-    a_recheck_ends_when_its_arms_go_or_stay_silent, a_recheck_fills_the_budget_of_its_king_anew)
+    a_recheck_ends_when_its_arms_go_or_stay_silent, a_recheck_fills_the_budget_of_its_king_anew,
+    the_ratio_at_the_crowning_is_kept, a_ratio_that_was_given_is_that_of_every_crowning)

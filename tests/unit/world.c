@@ -311,7 +311,7 @@ void world_add_arm(struct world *w)
 	struct event ev;
 
 	arena_reset(&w->mem);
-	ck_assert_int_eq(experiment_add_arms(w->e, &w->arms[experiment_arms(w->e)->n], 1,
+	ck_assert_int_eq(experiment_add_arms(w->e, &w->arms[experiment_arms(w->e)->n], NULL, 1,
 			     ++w->now_us, &w->mem, &ev, NULL),
 	    0);
 	world_commit(w, &ev);
