@@ -31,6 +31,7 @@ static const struct command commands[] = {
 	{"salvage", "a sound state of what is left of a damaged one", salvage_usage, cmd_salvage},
 	{"serve-demo", "play a log through a running daemon", serve_demo_usage, cmd_serve_demo},
 	{"simulate", "policies against an environment, side by side", simulate_usage, cmd_simulate},
+	{"tables", "what arms earn by their rests and rows, from a log", tables_usage, cmd_tables},
 	{"top", "watch a running daemon", top_usage, cmd_top},
 	{"token", "make a token for the daemon", token_usage, cmd_token},
 	{"verify", "fold the log of a state anew and check it", verify_usage, cmd_verify},

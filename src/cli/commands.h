@@ -20,6 +20,7 @@ extern const char reproduce_usage[]; command_fn cmd_reproduce;
 extern const char restore_usage[]; command_fn cmd_restore;
 extern const char salvage_usage[]; command_fn cmd_salvage;
 extern const char serve_demo_usage[]; command_fn cmd_serve_demo;
+extern const char tables_usage[]; command_fn cmd_tables;
 extern const char token_usage[]; command_fn cmd_token;
 extern const char top_usage[]; command_fn cmd_top;
 extern const char verify_usage[]; command_fn cmd_verify;
