@@ -58,6 +58,7 @@ bare_root() {
 	keep=${1-}
 	root=${keep:-$(mktemp -d)}
 	mkdir -p "$root"
+	chmod 755 "$root" # it becomes / there, which services of other users pass through
 	root=$(cd "$root" && pwd)
 	trap finish EXIT
 	trap 'exit 130' INT
