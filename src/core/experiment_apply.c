@@ -253,7 +253,10 @@ static bool feedback_fits(const struct experiment *e, const struct event *ev)
 		return false;
 	}
 	for (size_t i = 0; i < f->ngroups; i++) {
-		if (f->groups[i] != GROUP_GONE && f->groups[i] >= e->groups.n) {
+		uint32_t number = f->groups[i];
+
+		if (number != GROUP_GONE &&
+		    (number >= e->groups.n || e->groups.arm[number].state != ARM_ACTIVE)) {
 			return false;
 		}
 	}

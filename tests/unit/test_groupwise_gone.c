@@ -161,5 +161,48 @@ START_TEST(the_weight_of_the_rest_stays)
 }
 END_TEST
 
-RUN("groupwise_gone", a_group_that_is_gone_is_as_new, late_rewards_pass_over_what_is_gone,
-    the_weight_of_the_rest_stays)
+/* No log has feedback of a group that was removed, only a gap where it was. */
+START_TEST(feedback_names_no_group_that_is_gone)
+{
+	static const struct spec_arm arms[] = {{"a", ""}, {"b", ""}};
+	static const char *const names[] = {"x", "y"};
+	static const uint32_t numbers[] = {0, 1}, gap[] = {0, GROUP_GONE};
+	const struct experiment_spec spec = {.name = "e",
+	    .policy = "groupwise",
+	    .arms = arms,
+	    .narms = 2,
+	    .slots = 1,
+	    .hi = 1,
+	    .settings = {.label = ""}};
+	struct select_in in = {.groups = names, .ngroups = 2};
+	struct event decision, ev;
+	struct pending pending;
+	struct experiment *e;
+	struct arena mem;
+	enum feedback_status status;
+
+	arena_init(&mem, (size_t)1 << 20);
+	ck_assert_int_eq(experiment_new(&spec, &groupwise_ops, 1, &e, NULL), 0);
+	ck_assert_int_eq(experiment_select(e, &in, 2, &mem, &decision, NULL), 0);
+	ck_assert_int_eq(experiment_apply(e, &decision), 0);
+	ck_assert_int_eq(experiment_remove_group(e, "z", 3, &ev, NULL), RC_NOT_FOUND);
+	ck_assert_int_eq(experiment_remove_group(e, "y", 3, &ev, NULL), 0);
+	ck_assert_int_eq(experiment_apply(e, &ev), 0);
+	ev.seq++;
+	ck_assert_int_eq(experiment_apply(e, &ev), RC_CORRUPT); /* it is gone already */
+	pending_start(&pending, &decision.decision);
+	ck_assert_int_eq(experiment_reward(e, &decision, &pending, &(struct reward_in){.reward = 1},
+			     4, &mem, &ev, &status, NULL),
+	    0);
+	ck_assert_mem_eq(ev.feedback.groups, gap, sizeof(gap));
+	ev.feedback.groups = numbers;
+	ck_assert_int_eq(experiment_apply(e, &ev), RC_CORRUPT);
+	ev.feedback.groups = gap;
+	ck_assert_int_eq(experiment_apply(e, &ev), 0);
+	experiment_free(e);
+	arena_release(&mem);
+}
+END_TEST
+
+RUN("groupwise_gone", feedback_names_no_group_that_is_gone, a_group_that_is_gone_is_as_new,
+    late_rewards_pass_over_what_is_gone, the_weight_of_the_rest_stays)
