@@ -179,7 +179,7 @@ class Tokens(unittest.TestCase):
         self.assertEqual(beyond.returncode, 1)
         self.assertIn("16", beyond.stderr)
         line = self.line(1, "-e", ",".join(names[:16]))
-        self.assertIn("16", self.start([line.replace("e15", "e15,e16")]))
+        self.assertIn("16", self.start([line.replace(",e15", ",e15,e16")]))
 
 
 class Compare(unittest.TestCase):
